@@ -1,0 +1,67 @@
+"""A task queue behind Django's own django.tasks API: in memory, or durable in your database."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django_taskq.context import JobContext, current_job, current_result_id
+    from django_taskq.control import await_result, cancel, get_job, requeue, retry, wait
+    from django_taskq.exceptions import (
+        JobCanceled,
+        RejectError,
+        RetryError,
+        TaskqError,
+        WaitTimeout,
+    )
+    from django_taskq.tasks import Priority, Signature, Task, task
+    from django_taskq.tenancy import tenant
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "JobCanceled",
+    "JobContext",
+    "Priority",
+    "RejectError",
+    "RetryError",
+    "Signature",
+    "Task",
+    "TaskqError",
+    "WaitTimeout",
+    "await_result",
+    "cancel",
+    "current_job",
+    "current_result_id",
+    "get_job",
+    "requeue",
+    "retry",
+    "task",
+    "tenant",
+    "wait",
+]
+
+_MODULES = {
+    "JobContext": "context",
+    "Priority": "tasks",
+    "Signature": "tasks",
+    "Task": "tasks",
+    "await_result": "control",
+    "cancel": "control",
+    "current_job": "context",
+    "current_result_id": "context",
+    "get_job": "control",
+    "requeue": "control",
+    "retry": "control",
+    "task": "tasks",
+    "tenant": "tenancy",
+    "wait": "control",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use: settings may import this package early."""
+    if name not in __all__:
+        raise AttributeError(f"module 'django_taskq' has no attribute {name!r}")
+    module = import_module(f"django_taskq.{_MODULES.get(name, 'exceptions')}")
+    globals()[name] = value = getattr(module, name)
+    return value

@@ -1,0 +1,55 @@
+"""Values of jobs and workers as HTML: escaped, cut where they are long, no control characters."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin.utils import display_for_value
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from django_taskq.jobs import payload
+from django_taskq.management.tables import clean, clean_lines
+
+LONGEST_TEXT = 10_000
+LONGEST_LINE = 300
+NOTHING = "-"
+
+
+def line(text: str | None) -> str:
+    """Return a name or a sentence; it is escaped where it is put into the page."""
+    if not text:
+        return NOTHING
+    return clean(text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}...")
+
+
+def block(text: str | None) -> SafeString | str:
+    """Return text of several lines, its middle cut out beyond LONGEST_TEXT."""
+    if text is None:
+        return NOTHING
+    return format_html("<pre>{}</pre>", clean_lines(payload.printable(text, LONGEST_TEXT)))
+
+
+def moment(value: datetime | None) -> str:
+    """Return a time in the reader's zone and format."""
+    return display_for_value(value, NOTHING) if value is not None else NOTHING
+
+
+def span(value: timedelta | None) -> str:
+    """Return a duration in the unit that suits its size."""
+    if value is None:
+        return NOTHING
+    seconds = value.total_seconds()
+    if abs(seconds) < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if abs(seconds) < 120:
+        return f"{seconds:.1f} s"
+    if abs(seconds) < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def rows(pairs: Iterable[tuple[Any, Any]]) -> SafeString | str:
+    """Return a table of two columns."""
+    body = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', pairs)
+    return format_html("<table>{}</table>", body) if body else NOTHING

@@ -1,0 +1,210 @@
+"""What callers and operators do with enqueued jobs: wait, look, cancel, retry, requeue."""
+
+from collections.abc import Iterable
+from threading import TIMEOUT_MAX
+from time import monotonic
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import connections, router
+from django.tasks import TaskResult, task_backends
+from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
+from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
+
+from django_taskq.exceptions import JobStateError, WaitTimeout
+from django_taskq.jobs.ids import parse_id
+from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.states import ENDED, State
+from django_taskq.results import result_of
+from django_taskq.signals import job_canceled
+from django_taskq.stores.base import Change, JobFilter, Store
+
+type Job = TaskResult | str
+
+
+def store_of(alias: str) -> Store:
+    """Return the store behind a TASKS alias. Raise InvalidTaskBackend where it is not ours."""
+    store = getattr(task_backends[alias], "store", None)
+    if not isinstance(store, Store):
+        raise InvalidTaskBackend(f"The backend {alias!r} is not one of django_taskq.")
+    return store
+
+
+def get_job(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> JobRecord:
+    """Return a stored job as a read-only value. Raise TaskResultDoesNotExist."""
+    id, alias = _named(result_or_id, backend)
+    found = store_of(alias).get([id])
+    if not found:
+        raise TaskResultDoesNotExist(id)
+    return found[0]
+
+
+def wait(result: TaskResult, timeout: float | None = None) -> TaskResult:
+    """Block until a job has ended; refresh its result in place and return it.
+
+    `timeout` is in seconds, None or infinity waits for ever. Raise WaitTimeout when it is over,
+    TaskResultDoesNotExist when the job is gone: deleted, pruned, or never stored. What was not
+    seen at all counts as gone after five seconds, in memory at once, so wait for a job after the
+    commit of the transaction that enqueues it. On MariaDB and MySQL call it outside of a
+    transaction, which would never see the job end.
+    """
+    if not isinstance(result, TaskResult):
+        raise TypeError(
+            f"Expected the TaskResult that enqueue() returned, got {result!r}. For an id "
+            "get_result() of the task returns it."
+        )
+    if timeout is not None and timeout > TIMEOUT_MAX:
+        # Longer than Python can wait at a time, and than anybody does.
+        timeout = None
+    store = store_of(result.backend)
+    deadline = None if timeout is None else monotonic() + timeout
+    left = timeout
+    while store.wait_ended([result.id], left):
+        result.refresh()
+        if result.is_finished:
+            return result
+        # It was retried, or committed at last, in between.
+        left = None if deadline is None else max(0.0, deadline - monotonic())
+    # Says so where the job does not exist any more.
+    result.refresh()
+    raise WaitTimeout(f"Job {result.id} has not ended within {timeout} seconds.")
+
+
+async def await_result(result: TaskResult, timeout: float | None = None) -> TaskResult:
+    """Wait for a job as `wait` does, without blocking the event loop."""
+    return await sync_to_async(_wait_apart, thread_sensitive=False)(result, timeout)
+
+
+def _wait_apart(result: TaskResult, timeout: float | None) -> TaskResult:
+    """Wait in a thread that no request owns: nobody else would close its connections."""
+    try:
+        return wait(result, timeout)
+    finally:
+        connections.close_all()
+
+
+def cancel(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> bool:
+    """Cancel a job that waits, or ask a running one to stop; False where it had ended.
+
+    Raise TaskResultDoesNotExist for an unknown id.
+    """
+    id, alias = _named(result_or_id, backend)
+    change = cancel_many([id], alias)[0]
+    return change.is_asked or change.before not in ENDED
+
+
+def cancel_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[Change]:
+    """Cancel many jobs; return what became of each, in the order asked."""
+    return _known(cancel_known(ids, backend))
+
+
+def cancel_known(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[Change]:
+    """Cancel those of the jobs that still exist; the change of one that does not says so."""
+    store = store_of(backend)
+    changes = store.cancel(_parsed(ids))
+    canceled = [item.id for item in changes if item.after == State.CANCELED != item.before]
+    if job_canceled.has_listeners() and canceled:
+        sender = type(task_backends[backend])
+        for record in store.get(canceled):
+            job_canceled.send_robust(sender, task_result=result_of(record))
+    return changes
+
+
+def retry(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> TaskResult:
+    """Run a failed, canceled or skipped job again, with fresh tries; its history is kept.
+
+    Raise JobStateError where the job is in another state, TaskResultDoesNotExist for an
+    unknown id.
+    """
+    id, alias = _named(result_or_id, backend)
+    change = retry_many([id], alias)[0]
+    if change.before == change.after:
+        raise JobStateError(
+            f"Expected job {id} to be FAILED, CANCELED or SKIPPED, got {change.before}. "
+            "requeue() enqueues a copy of a job in any state."
+        )
+    return result_of(get_job(id, alias))
+
+
+def retry_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[Change]:
+    """Retry many jobs; return what became of each, in the order asked."""
+    return _known(store_of(backend).retry(_parsed(ids)))
+
+
+def requeue(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> TaskResult:
+    """Enqueue a copy of a job, whatever its state. Raise TaskResultDoesNotExist."""
+    id, alias = _named(result_or_id, backend)
+    inserted = store_of(alias).requeue([id])
+    if not inserted:
+        raise TaskResultDoesNotExist(id)
+    return result_of(get_job(inserted[0].id, alias))
+
+
+def requeue_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[str]:
+    """Enqueue a copy of each job; return the ids of the copies, unknown jobs left out."""
+    return [inserted.id for inserted in store_of(backend).requeue(_parsed(ids))]
+
+
+def run_now_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[Change]:
+    """Make scheduled jobs ready before their time; return what became of each."""
+    return _known(store_of(backend).run_now(_parsed(ids)))
+
+
+def delete_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> int:
+    """Delete those of the jobs that have ended, with their history; return how many."""
+    return store_of(backend).delete(_parsed(ids))
+
+
+def durable_aliases() -> list[str]:
+    """Return the TASKS aliases whose jobs every process can see."""
+    return [
+        alias for alias in task_backends if getattr(task_backends[alias], "needs_worker", False)
+    ]
+
+
+def database_of(alias: str) -> str:
+    """Return the name of the database that holds the rows of a durable alias."""
+    from django_taskq.models import Job as Row
+
+    return store_of(alias).options.database or router.db_for_write(Row)
+
+
+def locate(ids: Iterable[str], backends: Iterable[str]) -> dict[str, JobRecord]:
+    """Return the jobs with these ids, wherever among the backends they stand; unknown ones not."""
+    found: dict[str, JobRecord] = {}
+    wanted = _parsed(ids)
+    for alias in backends:
+        left = [id for id in wanted if id not in found]
+        if left:
+            found |= {record.id: record for record in store_of(alias).get(left)}
+    return found
+
+
+def find(wanted: JobFilter, backends: Iterable[str]) -> list[JobRecord]:
+    """Return the newest jobs of several backends that match."""
+    found = [record for alias in backends for record in store_of(alias).find(wanted)]
+    found.sort(key=lambda record: record.enqueued_at, reverse=True)
+    return found[: wanted.limit]
+
+
+def _named(result_or_id: Job, backend: str) -> tuple[str, str]:
+    if isinstance(result_or_id, TaskResult):
+        return result_or_id.id, result_or_id.backend
+    return _parsed([result_or_id])[0], backend
+
+
+def _parsed(ids: Iterable[Any]) -> list[str]:
+    parsed = []
+    for given in ids:
+        id = parse_id(given)
+        if id is None:
+            raise TaskResultDoesNotExist(str(given))
+        parsed.append(id)
+    return parsed
+
+
+def _known(changes: list[Change]) -> list[Change]:
+    for change in changes:
+        if change.before is None:
+            raise TaskResultDoesNotExist(change.id)
+    return changes

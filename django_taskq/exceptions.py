@@ -1,0 +1,108 @@
+"""Every error that django_taskq raises or records on a job."""
+
+from datetime import timedelta
+
+from django.core.exceptions import ImproperlyConfigured
+from django.tasks.exceptions import InvalidTask, TaskException
+
+
+class TaskqError(TaskException):
+    """Base of the errors of django_taskq."""
+
+
+class InvalidOptions(ImproperlyConfigured):
+    """An OPTIONS entry of TASKS is unknown or has a value that cannot be used."""
+
+
+class InvalidTaskOption(InvalidTask, TypeError):
+    """A task option is unknown, has a bad value, or is not available on this backend."""
+
+
+class InvalidPipeline(TaskqError):
+    """A pipeline or a dependency cannot be stored: nothing of it was."""
+
+
+class DuplicateJob(TaskqError):
+    """An unfinished job holds this `task_id` already."""
+
+
+class JobStateError(TaskqError):
+    """The job is in a state that does not allow what was asked for."""
+
+
+class RetryError(TaskqError):
+    """Raise it in a task to run again later; it counts as a try.
+
+    `delay` is in seconds or a timedelta; None leaves it to the task's backoff rule. Raise
+    TypeError for any other.
+    """
+
+    def __init__(self, delay: float | timedelta | None = None, reason: str = "") -> None:
+        self.delay = None if delay is None else _seconds(delay)
+        self.reason = reason
+        super().__init__(reason or "The task asked to run again.")
+
+
+class RejectError(TaskqError):
+    """Raise it in a task to end the job as FAILED now, whatever tries are left."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(reason or "The task rejected the job.")
+
+
+class ReleaseError(TaskqError):
+    """Raise it in a middleware, before the task is called, to give the job back at no cost.
+
+    `delay` is in seconds or a timedelta; without one the job is ready again at once. Raise
+    TypeError for any other. Once the function was called it is an error like any other.
+    """
+
+    def __init__(self, delay: float | timedelta = 0.0, reason: str = "") -> None:
+        self.delay = _seconds(delay)
+        self.reason = reason
+        super().__init__(reason or "A middleware gave the job back.")
+
+
+class JobExpired(RejectError):
+    """Recorded on a job that was older than its `max_age` when an attempt began."""
+
+
+class TaskTimeout(TaskqError, TimeoutError):
+    """An attempt took longer than its `timeout`."""
+
+
+class WaitTimeout(TaskqError, TimeoutError):
+    """`wait` gave up before the job had finished."""
+
+
+class JobCanceled(TaskqError):
+    """Recorded on a job that was canceled before it ended by itself."""
+
+
+class JobSkipped(TaskqError):
+    """Recorded on a job whose trigger rule can no longer become true."""
+
+
+class JobLost(TaskqError):
+    """Recorded on an attempt whose worker died while it ran."""
+
+
+class JobUnloadable(TaskqError):
+    """Recorded on a job whose task or arguments cannot be read."""
+
+
+class BenchmarkError(TaskqError):
+    """A benchmark could not be carried out, or left something behind; its text says why."""
+
+
+class XComDoesNotExist(TaskqError, KeyError):
+    """No XCom value is stored under this key, or it has expired."""
+
+
+def _seconds(delay: object) -> float:
+    if isinstance(delay, timedelta):
+        return delay.total_seconds()
+    if isinstance(delay, int | float):
+        return float(delay)
+    raise TypeError(f"delay: expected seconds or a timedelta, got {delay!r}.")

@@ -1,0 +1,28 @@
+"""Durations as people write them: seconds, or a timedelta."""
+
+from datetime import timedelta
+
+LONGEST = 30 * 86_400.0
+# From how many seconds on a unit is used, and how many it has.
+_UNITS = ((172_800.0, 86_400.0, "days"), (3600.0, 3600.0, "h"), (60.0, 60.0, "min"))
+
+
+def in_seconds(duration: float | timedelta) -> float:
+    """Return a duration in seconds."""
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def told(seconds: float) -> str:
+    """Return a duration as people say it, in the unit that fits it."""
+    for least, size, unit in _UNITS:
+        if seconds >= least:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def check_duration(value: object) -> str | None:
+    """Return what is wrong with a duration, or None where it can be used."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if (is_number or isinstance(value, timedelta)) and 0 < in_seconds(value) <= LONGEST:  # type: ignore[arg-type]
+        return None
+    return f"expected seconds (or a timedelta) above 0 and of at most 30 days, got {value!r}"

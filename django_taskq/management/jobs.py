@@ -1,0 +1,103 @@
+"""Jobs as commands print them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django_taskq.jobs import payload
+from django_taskq.jobs.limits import words_of
+from django_taskq.jobs.reasons import parked_reason
+from django_taskq.jobs.record import JobRecord
+from django_taskq.management import tables
+
+COLUMNS = ("id", "state", "task", "queue", "tenant", "priority", "tries", "enqueued", "backend")
+
+_TIMES = (
+    "enqueued_at", "run_after", "due_at", "eligible_at", "claimed_at", "started_at",
+    "last_attempted_at", "finished_at", "cancel_asked_at",
+)  # fmt: skip
+
+
+def row_of(record: JobRecord) -> tuple[Any, ...]:
+    """Return a job as a line of a table, in the order of COLUMNS."""
+    return (
+        record.id, record.state, record.task, record.queue, record.tenant, record.priority,
+        record.tries, record.enqueued_at, record.backend,
+    )  # fmt: skip
+
+
+def summary_of(record: JobRecord) -> dict[str, Any]:
+    """Return what a list tells of a job."""
+    return {
+        "id": record.id,
+        "backend": record.backend,
+        "task": record.task,
+        "state": str(record.state),
+        "failure": None if record.failure is None else str(record.failure),
+        "queue": record.queue,
+        "tenant": record.tenant,
+        "priority": record.priority,
+        "tries": record.tries,
+        "enqueued_at": record.enqueued_at,
+        "started_at": record.started_at,
+        "finished_at": record.finished_at,
+    }
+
+
+def details_of(record: JobRecord) -> dict[str, Any]:
+    """Return everything of a job; JSON that cannot be read is given as the text it is."""
+    return {
+        **summary_of(record),
+        "reason": record.reason,
+        "parked_for": record.parked_for,
+        "limits": words_of(record.gate),
+        "attempt": record.attempt,
+        "max_tries": record.max_tries,
+        "lost": record.lost,
+        **{name: getattr(record, name) for name in _TIMES},
+        "wait": record.wait,
+        "worker_id": record.worker_id,
+        "worker_ids": _value(record.worker_ids_json),
+        "args": _value(record.args),
+        "kwargs": _value(record.kwargs),
+        "options": _value(record.options),
+        "metadata": _value(record.metadata_json),
+        "progress": _progress(record.progress_json),
+        "result": _value(record.result),
+        "errors": [error._asdict() for error in record.errors],
+    }
+
+
+def text_of(record: JobRecord) -> str:
+    """Return everything of a job for people to read."""
+    details = details_of(record)
+    errors: Sequence[dict[str, str]] = details.pop("errors")
+    details["parked_for"] = parked_reason(record.parked_for)
+    parts = [tables.fields(_readable(details))]
+    for number, error in enumerate(errors, 1):
+        parts.append(f"error {number}: {tables.clean(error['exception_class_path'])}")
+        parts.append(tables.clean_lines(error["traceback"]).rstrip())
+    return "\n".join(parts)
+
+
+def _value(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return payload.decode(text)
+    except ValueError:
+        return text
+
+
+def _progress(text: str | None) -> Any:
+    value = _value(text)
+    names = ("done", "total", "message")
+    if isinstance(value, list) and len(value) == len(names):
+        return dict(zip(names, value, strict=True))
+    return value
+
+
+def _readable(details: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [
+        (name, tables.compact(value) if isinstance(value, list | dict) else value)
+        for name, value in details.items()
+    ]

@@ -1,0 +1,219 @@
+"""OPTIONS of one TASKS alias, read once into a frozen, validated object."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django_taskq.exceptions import InvalidOptions
+from django_taskq.jobs.backoff import BackoffRule, check_backoff
+from django_taskq.jobs.durations import check_duration, in_seconds
+
+RETENTION = {"successful": 7.0, "failed": 30.0, "canceled": 7.0}
+LONGEST_SECONDS = 86400
+LONGEST_DAYS = 36500
+
+# Names of the public surface that this release does not act on yet. They are refused, so that
+# nobody relies on a setting that is only read.
+LATER = frozenset(
+    {
+        "MIDDLEWARE",
+        "UNLOADABLE_GRACE",
+        "MISSING_DEPENDENCY",
+        "XCOM_TTL",
+        "XCOM_MAX_BYTES",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the OPTIONS of an alias."""
+
+    key: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the OPTIONS of one alias say, defaults filled in. Durations are in seconds."""
+
+    max_tries: int | None = None
+    backoff: BackoffRule = "exponential"
+    max_lost: int = 3
+    tenant: str | None = None
+    timeout: float | None = None
+    tenant_share: float | None = None
+    priority_aging: float | None = None
+    enqueue_on_commit: bool | str = False
+    database: str | None = None
+    lease: float = 30.0
+    poll_interval: float = 1.0
+    retention: Mapping[str, float | None] = field(default_factory=lambda: dict(RETENTION))
+    max_workers: int | None = None
+    max_results: int = 1000
+    start_method: str | None = None
+
+
+class _Bad(Exception):
+    """A value that cannot be used; its text says what was expected."""
+
+
+type Reader = Callable[[Any], Any]
+
+
+def _none_or(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+def _whole(least: int) -> Reader:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise _Bad(f"a whole number of at least {least}")
+        return value
+
+    return read
+
+
+def _seconds(least: float) -> Reader:
+    def read(value: Any) -> float:
+        if isinstance(value, timedelta):
+            value = value.total_seconds()
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and least <= value <= LONGEST_SECONDS):
+            raise _Bad(f"seconds (or a timedelta) from {least:g} to {LONGEST_SECONDS}")
+        return float(value)
+
+    return read
+
+
+def _duration(value: Any) -> float:
+    wrong = check_duration(value)
+    if wrong is not None:
+        raise _Bad(wrong.removeprefix("expected ").rpartition(", got ")[0])
+    return in_seconds(value)
+
+
+def _share(value: Any) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and 0 < value <= 1):
+        raise _Bad("a number above 0 and of at most 1")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise _Bad("text that is not empty")
+    return value
+
+
+def _one_of(*known: str) -> Reader:
+    def read(value: Any) -> str:
+        if value not in known:
+            raise _Bad(f"one of {', '.join(known)}")
+        return str(value)
+
+    return read
+
+
+def _backoff(value: Any) -> BackoffRule:
+    wrong = check_backoff(value)
+    if wrong is not None:
+        raise _Bad(wrong.removeprefix("expected ").rpartition(", got ")[0])
+    rule: BackoffRule = value
+    return rule
+
+
+def _bool_or_text(value: Any) -> bool | str:
+    if isinstance(value, bool) or (isinstance(value, str) and value):
+        return value
+    raise _Bad("True, False, or the name of a database alias")
+
+
+def _retention(value: Any) -> dict[str, float | None]:
+    if not isinstance(value, Mapping):
+        raise _Bad(f"a dict with any of the keys {', '.join(RETENTION)}")
+    merged: dict[str, float | None] = dict(RETENTION)
+    for key, days in value.items():
+        if key not in RETENTION:
+            raise _Bad(f"a dict with any of the keys {', '.join(RETENTION)} (not {key!r})")
+        if isinstance(days, timedelta):
+            days = days.total_seconds() / 86400
+        is_number = isinstance(days, int | float) and not isinstance(days, bool)
+        if days is not None and not (is_number and 0 <= days <= LONGEST_DAYS):
+            raise _Bad(f"days from 0 to {LONGEST_DAYS}, or None to keep for ever, under {key!r}")
+        merged[key] = None if days is None else float(days)
+    return merged
+
+
+COMMON: dict[str, Reader] = {
+    "MAX_TRIES": _none_or(_whole(1)),
+    "BACKOFF": _backoff,
+    "MAX_LOST": _whole(1),
+    "TENANT": _none_or(_text),
+    "TIMEOUT": _none_or(_duration),
+    "TENANT_SHARE": _none_or(_share),
+    "PRIORITY_AGING": _none_or(_seconds(0.001)),
+    "ENQUEUE_ON_COMMIT": _bool_or_text,
+}
+DURABLE: dict[str, Reader] = COMMON | {
+    "DATABASE": _none_or(_text),
+    "LEASE": _seconds(1),
+    "POLL_INTERVAL": _seconds(0.01),
+    "RETENTION": _retention,
+}
+POOL: dict[str, Reader] = COMMON | {
+    "MAX_WORKERS": _none_or(_whole(1)),
+    "MAX_RESULTS": _whole(0),
+}
+PROCESS_POOL: dict[str, Reader] = POOL | {
+    "START_METHOD": _none_or(_one_of("fork", "forkserver", "spawn")),
+}
+
+
+def find_problems(given: Any, readers: Mapping[str, Reader]) -> list[Problem]:
+    """Return everything that is wrong with the OPTIONS of an alias."""
+    return _read(given, readers)[1]
+
+
+def read_options(alias: str, given: Any, readers: Mapping[str, Reader]) -> Options:
+    """Read the OPTIONS of an alias. Raise InvalidOptions that names the alias and every key."""
+    values, problems = _read(given, readers)
+    if problems:
+        told = " ".join(f"{problem.message} {problem.hint}" for problem in problems)
+        raise InvalidOptions(f"TASKS[{alias!r}]: {told}")
+    return Options(**values)
+
+
+def _read(given: Any, readers: Mapping[str, Reader]) -> tuple[dict[str, Any], list[Problem]]:
+    if not isinstance(given, Mapping):
+        wrong = Problem("OPTIONS", f"Expected OPTIONS to be a dict, got {given!r}.", "")
+        return {}, [wrong]
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, value in given.items():
+        if key not in readers:
+            problems.append(_unknown(key, readers))
+            continue
+        try:
+            values[str(key).lower()] = readers[key](value)
+        except _Bad as error:
+            message = f"Expected OPTIONS[{key!r}] to be {error}, got {value!r}."
+            problems.append(Problem(str(key), message, f"Correct {key}, or leave it out."))
+    return values, problems
+
+
+def _unknown(key: Any, readers: Mapping[str, Reader]) -> Problem:
+    if key in LATER:
+        return Problem(
+            str(key),
+            f"OPTIONS[{key!r}] is not available in this release.",
+            f"Remove {key}: a later release brings it.",
+        )
+    known = ", ".join(sorted(readers))
+    return Problem(
+        str(key),
+        f"OPTIONS[{key!r}] is not an option of this backend.",
+        f"Remove it, or use one of {known}.",
+    )

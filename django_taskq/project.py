@@ -1,0 +1,59 @@
+"""The setting TASKQ: what a project says that is not one backend's."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.conf import settings
+
+from django_taskq import named_pools, pool_problems
+from django_taskq.exceptions import InvalidOptions
+from django_taskq.named_pools import NamedPool
+from django_taskq.options import Problem
+
+WORKERS = "WORKERS"
+# Refused, so that nobody relies on a setting that is only read.
+LATER = frozenset({"MIDDLEWARE", "SCHEDULES"})
+
+
+def find_problems() -> Iterator[Problem]:
+    """Return what is wrong with TASKQ itself, but for what its pools say."""
+    given = _given()
+    if not isinstance(given, Mapping):
+        yield Problem(
+            "TASKQ",
+            f"TASKQ: expected a dict, got {given!r}.",
+            f'Write {{"{WORKERS}": {{}}}}, or leave it out.',
+        )
+        return
+    for key in given:
+        if key in LATER:
+            yield Problem(
+                key,
+                f"TASKQ[{key!r}] is not available in this release.",
+                f"Remove {key}: a later release brings it.",
+            )
+        elif key != WORKERS:
+            yield Problem(
+                str(key), f"TASKQ[{key!r}] is not a key of TASKQ.", f"Remove it, or use {WORKERS}."
+            )
+
+
+def find_pool_problems() -> Iterator[Problem]:
+    """Return what is wrong with the named pools; each message says of which."""
+    given = _given()
+    pools = given.get(WORKERS, {}) if isinstance(given, Mapping) else {}
+    for problem in pool_problems.find_problems(pools):
+        place = f"TASKQ[{WORKERS!r}]" + (f"[{problem.key!r}]" if problem.key else "")
+        yield Problem(problem.key, f"{place}: {problem.message}", problem.hint)
+
+
+def read_pools() -> dict[str, NamedPool]:
+    """Return the named pools. Raise InvalidOptions that tells everything that is wrong."""
+    problems = [*find_problems(), *find_pool_problems()]
+    if problems:
+        raise InvalidOptions(" ".join(f"{problem.message} {problem.hint}" for problem in problems))
+    return named_pools.read_pools(_given().get(WORKERS, {}))
+
+
+def _given() -> Any:
+    return getattr(settings, "TASKQ", {})

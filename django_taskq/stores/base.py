@@ -1,0 +1,299 @@
+"""The contract of a store: every verb that reads a job or changes its state.
+
+The story of a job, told in verbs::
+
+    insert -> claim -> finish                      the plain way
+                    -> release                     given back untouched by a stopping worker
+                    -> lose                        taken back, since its process died in it
+                    -> reap                        taken back from a worker that fell silent
+    insert(run_after) -> promote -> claim ...      SCHEDULED until it is due
+    cancel, retry                                  what operators and callers ask for
+    prune                                          ended jobs leave after their retention
+
+Every verb takes and returns values, never rows. Every change is fenced: a write about a running
+job carries (seq, attempt, worker id) and is refused when any of them has moved on. `claim`,
+`finish` and `release` move many jobs at a time; one job is the batch of one. All times a store
+writes come from the store's own clock. All upkeep (`promote`, `reap`, `prune`) may run in any
+number of workers at once.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+
+from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.insights import Insights
+from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.states import State
+from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
+from django_taskq.options import Options
+from django_taskq.stores.wakeup import Wakeup
+
+
+class Fence(NamedTuple):
+    """The attempt of a job that a write is about."""
+
+    seq: int
+    attempt: int
+
+
+class Note(NamedTuple):
+    """What a running attempt tells between start and end; None leaves a field as it is."""
+
+    seq: int
+    attempt: int
+    started_at: datetime | None = None
+    progress: str | None = None
+    metadata: str | None = None
+
+
+class Promoted(NamedTuple):
+    """How many due jobs became ready, and the seconds until the next one is due, if any."""
+
+    count: int  # type: ignore[assignment]
+    next_in: float | None
+
+
+class Reaped(NamedTuple):
+    """What was taken back from dead workers.
+
+    `released` jobs are back in their lanes, `suspects` were set apart, `failed` are the ids of
+    those that ended as lost.
+    """
+
+    workers: tuple[str, ...] = ()
+    released: int = 0
+    failed: tuple[str, ...] = ()
+    suspects: int = 0
+
+
+class Change(NamedTuple):
+    """What a cancel or retry did to one job: its id and its state before and after.
+
+    `before` is None where no such job exists. `is_asked` tells that a running job was asked to
+    stop. The two states are equal where nothing was done.
+    """
+
+    id: str
+    before: State | str | None
+    after: State | str | None
+    is_asked: bool = False
+
+
+class JobFilter(NamedTuple):
+    """Which jobs `find` returns, newest first; None leaves a field open."""
+
+    state: str | None = None
+    queue: str | None = None
+    tenant: str | None = None
+    task: str | None = None
+    limit: int = 50
+
+
+class Store(ABC):
+    """Holds the jobs of one backend alias. Methods are safe to call from any thread.
+
+    `is_local` says that the jobs live in this process, so that no verb waits for I/O.
+    """
+
+    is_local: ClassVar[bool] = False
+
+    def __init__(self, alias: str, options: Options) -> None:
+        self.alias = alias
+        self.options = options
+
+    def find_obstacle(self) -> str | None:
+        """Return in a sentence what keeps a worker from starting here and will not pass by
+        itself (a missing table), or None. A store that does not answer is no obstacle.
+        """
+        return None
+
+    # Jobs in and out.
+
+    @abstractmethod
+    def insert(self, specs: Sequence[JobSpec]) -> list[Inserted]:
+        """Store jobs, all or none, and wake workers once they can be seen.
+
+        A job whose `run_after` has come is READY at once, else SCHEDULED. A durable store takes
+        part in the caller's transaction.
+        """
+
+    @abstractmethod
+    def get(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return the jobs with these public ids, in the order asked; unknown ones are left out."""
+
+    @abstractmethod
+    def find(self, wanted: JobFilter) -> list[JobRecord]:
+        """Return the newest jobs that match, without the errors of their tries."""
+
+    @abstractmethod
+    def requeue(self, ids: Sequence[str]) -> list[Inserted]:
+        """Insert a copy of each job, ready now, with tries and history of its own."""
+
+    @abstractmethod
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete ended jobs and their history; jobs in any other state stay."""
+
+    # A worker's verbs.
+
+    @abstractmethod
+    def claim(self, request: ClaimRequest) -> list[Claim]:
+        """Hand out at most `limit` ready jobs in the order they should start.
+
+        A claim raises `attempt` and `tries` stays. Tenants are served as `jobs.fairness` says,
+        within a tenant by rank and then by order of insertion. Two callers never get the same
+        job. Nothing paused is handed out, and never more than the limits of a job's gate, tenant
+        and queue allow, over all workers.
+
+        With `suspects` it hands out suspects and nothing else, by rank and then by order of
+        insertion; without, never one. What is handed out stands apart no more.
+        """
+
+    @abstractmethod
+    def opens_in(self, worker_id: str) -> float | None:
+        """Return the seconds after which a worker's next claim may find what its last one passed
+        over because of a limit; None where nothing but a wake-up tells. Asks nobody.
+        """
+
+    @abstractmethod
+    def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
+        """Write how attempts ended; return each job's new state, or None where refused.
+
+        Refused is what the fence no longer allows: the job has gone to another worker, or has
+        ended. Writing the same outcomes twice changes nothing the second time.
+        """
+
+    @abstractmethod
+    def release(self, worker_id: str, fences: Sequence[Fence]) -> int:
+        """Give back claimed jobs that never started, free of charge; return how many.
+
+        What a solo worker gives back, here or by another verb, is a suspect again.
+        """
+
+    @abstractmethod
+    def lose(
+        self, worker_id: str, fences: Sequence[Fence], how: str, *, was_alone: bool
+    ) -> list[State | None]:
+        """Take back attempts that had started when their process died; return the new states,
+        None where the fence refuses, as it does the second time.
+
+        `how` completes the sentence "Worker X ... while it ran the job." The death counts in
+        `tries` where max_tries is set, and in `lost` where the process ran nothing else. At
+        MAX_LOST, or with its tries used up, the job fails as lost; else it is READY. A durable
+        store sets it apart as a suspect, until a claim asks for suspects. A memory store does
+        not: what runs its jobs in processes gives each one of its own.
+        """
+
+    @abstractmethod
+    def has_suspects(self) -> bool:
+        """Tell whether any job stands apart as a suspect: one query, by an index."""
+
+    @abstractmethod
+    def note(self, worker_id: str, notes: Sequence[Note]) -> int:
+        """Write what running attempts tell, fenced; return how many were taken."""
+
+    @abstractmethod
+    def join(self, worker: WorkerInfo) -> None:
+        """Enter a worker with a fresh lease."""
+
+    @abstractmethod
+    def heartbeat(self, worker_id: str, pulse: Pulse | None = None) -> Beat:
+        """Renew the lease of a worker for all its jobs at once, and note its pulse.
+
+        Without a pulse somebody else beats for a worker that cannot: what is known of its
+        progress stays as it is.
+        """
+
+    @abstractmethod
+    def cancels_asked(self, worker_id: str) -> frozenset[int]:
+        """Return the seqs of this worker's running jobs that were asked to stop."""
+
+    @abstractmethod
+    def held(self, worker_id: str) -> list[Fence]:
+        """Return the running jobs that the store counts as this worker's.
+
+        A worker whose claim broke off after its commit finds there what it never received.
+        """
+
+    @abstractmethod
+    def forget(self, worker_id: str) -> int:
+        """Take a worker out and give back all it still holds, free of charge; return how many."""
+
+    # Upkeep.
+
+    @abstractmethod
+    def refresh(self) -> bool:
+        """Read anew what operators say of tenants and queues; the claims go by it from now on.
+
+        Return whether anything has changed, so that a claim may find more than before. `join`
+        does so too. Where the rows cannot be read, what was read last holds.
+        """
+
+    @abstractmethod
+    def promote(self, limit: int) -> Promoted:
+        """Make due SCHEDULED jobs READY, the longest due first."""
+
+    @abstractmethod
+    def reap(self) -> Reaped:
+        """Take jobs back from workers whose lease is over.
+
+        What is known to have started goes the way of `lose`, and so does the one job of a solo
+        worker, which starts it at once. A job merely claimed goes back free.
+        """
+
+    @abstractmethod
+    def prune(self, limit: int) -> int:
+        """Delete at most `limit` ended jobs older than RETENTION; return how many."""
+
+    # What callers and operators ask for.
+
+    @abstractmethod
+    def cancel(self, ids: Sequence[str]) -> list[Change]:
+        """Cancel waiting jobs at once and ask running ones to stop; ended ones stay."""
+
+    @abstractmethod
+    def retry(self, ids: Sequence[str]) -> list[Change]:
+        """Make failed, canceled and skipped jobs READY with fresh tries; history is kept."""
+
+    @abstractmethod
+    def run_now(self, ids: Sequence[str]) -> list[Change]:
+        """Make SCHEDULED jobs READY before their time."""
+
+    @abstractmethod
+    def insights(self) -> Insights:
+        """Return live numbers; never counts ended jobs one by one on a large table."""
+
+    # Waking up.
+
+    @abstractmethod
+    def arm(self, worker_id: str) -> None:
+        """Ask to be woken by inserts from now on. Claim once more before waiting."""
+
+    @abstractmethod
+    def disarm(self, worker_id: str) -> None:
+        """Ask for no more wake-ups: the worker is busy and looks by itself."""
+
+    @abstractmethod
+    def wait(self, worker_id: str, wakeup: Wakeup, timeout: float) -> None:
+        """Sleep until work may have come, the wakeup is raised, or the seconds are over."""
+
+    @abstractmethod
+    def wait_ended(self, ids: Sequence[str], timeout: float | None) -> bool:
+        """Block until all these jobs have ended or are gone; False when the seconds are over.
+
+        A job that is not known is gone. A durable store waits a few seconds for one that it has
+        never seen: it may not be committed yet.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up what the calling process holds open; the store can be used again."""
+
+
+def by_id[T: (JobRecord, Change)](ids: Iterable[str], found: Iterable[T]) -> list[T]:
+    """Put what was found into the order that was asked for."""
+    known = {item.id: item for item in found}
+    return [known[id] for id in ids if id in known]

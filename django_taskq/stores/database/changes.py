@@ -1,0 +1,182 @@
+"""What callers and operators ask for: each change locks its jobs first, in the order of seq."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import F, Value
+from django.db.models.functions import Least
+
+from django_taskq.jobs.ids import new_id, parse_id
+from django_taskq.jobs.reasons import CANCELED_WAITING
+from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.states import ENDED, RETRYABLE, WAITING, Failure, State
+from django_taskq.stores.base import Change
+from django_taskq.stores.database.clock import storable
+from django_taskq.stores.database.inserts import Announce
+from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.rows import state_of
+from django_taskq.stores.database.upkeep import delete_jobs
+
+# Ids per transaction.
+CHUNK = 1000
+
+_COPIED = (
+    "public_id", "task", "args", "kwargs", "queue", "tenant", "priority", "max_tries",
+    "metadata", "options", "gate",
+)  # fmt: skip
+
+type Insert = Callable[[Sequence[JobSpec]], list[Inserted]]
+
+
+class Found(NamedTuple):
+    """A job that is locked."""
+
+    seq: int
+    id: str
+    state: State | str
+
+
+class Changes:
+    """Cancels, retries, hurries, copies and deletes jobs, many at a time."""
+
+    def __init__(self, place: Place, insert: Insert, announce: Announce) -> None:
+        self.place = place
+        self._insert = insert
+        self._announce = announce
+
+    def cancel(self, ids: Sequence[str]) -> list[Change]:
+        """Cancel waiting jobs at once and ask running ones to stop."""
+        return self._change(ids, self._cancel)
+
+    def retry(self, ids: Sequence[str]) -> list[Change]:
+        """Make failed, canceled and skipped jobs READY with fresh tries."""
+        return self._announced(self._change(ids, self._retry))
+
+    def run_now(self, ids: Sequence[str]) -> list[Change]:
+        """Make SCHEDULED jobs READY before their time."""
+        return self._announced(self._change(ids, self._run_now))
+
+    def requeue(self, ids: Sequence[str]) -> list[Inserted]:
+        """Insert a copy of each job, ready now."""
+        specs: dict[str, JobSpec] = {}
+        for chunk in _chunks(ids):
+            jobs = self.place.jobs().filter(public_id__in=chunk)
+            for public_id, *values in jobs.values_list(*_COPIED):
+                copied = dict(zip(_COPIED[1:], values, strict=True))
+                specs[str(public_id)] = JobSpec(id=new_id(), **copied)
+        known = [parse_id(id) or id for id in ids]
+        return self._insert([specs[id] for id in dict.fromkeys(known) if id in specs])
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete ended jobs and their history."""
+        return sum(self.place.settle(self._delete, chunk) for chunk in _chunks(ids))
+
+    def _change(
+        self, ids: Sequence[str], change: Callable[[list[Found]], list[Change]]
+    ) -> list[Change]:
+        changes: dict[str, Change] = {}
+        for chunk in _chunks(ids):
+            done = self.place.settle(self._in_lock, chunk, change)
+            changes |= {item.id: item for item in done}
+        return [
+            changes.get(parse_id(id) or id, Change(id, None, None))._replace(id=id) for id in ids
+        ]
+
+    def _announced(self, changes: list[Change]) -> list[Change]:
+        if any(change.before != change.after for change in changes):
+            self._announce()
+        return changes
+
+    def _in_lock(
+        self, ids: Sequence[uuid.UUID], change: Callable[[list[Found]], list[Change]]
+    ) -> list[Change]:
+        with self.place.transaction():
+            return change(self._lock(ids))
+
+    def _lock(self, ids: Sequence[uuid.UUID]) -> list[Found]:
+        jobs = self.place.jobs().filter(public_id__in=ids).order_by("pk").select_for_update()
+        rows = jobs.values_list("pk", "public_id", "state")
+        return [Found(seq, str(id), state_of(state)) for seq, id, state in rows]
+
+    def _cancel(self, found: list[Found]) -> list[Change]:
+        now = storable(self.place.clock.read(self.place.connection))
+        changes = self._move(
+            found,
+            WAITING,
+            State.CANCELED,
+            failure=Failure.CANCELED,
+            reason=CANCELED_WAITING,
+            finished_at=now,
+            due_at=None,
+            is_parked=False,
+            parked_for=None,
+            unique_key=None,
+        )
+        running = [job.seq for job in found if job.state is State.RUNNING]
+        self._jobs(running).filter(cancel_asked_at__isnull=True).update(cancel_asked_at=now)
+        return [
+            change._replace(is_asked=True) if change.before is State.RUNNING else change
+            for change in changes
+        ]
+
+    def _retry(self, found: list[Found]) -> list[Change]:
+        return self._move(
+            found,
+            RETRYABLE,
+            State.READY,
+            eligible_at=storable(self.place.clock.read(self.place.connection)),
+            tries=0,
+            lost=0,
+            failure=None,
+            reason=None,
+            finished_at=None,
+            due_at=None,
+            result=None,
+            cancel_asked_at=None,
+            worker_id=None,
+            claimed_at=None,
+        )
+
+    def _run_now(self, found: list[Found]) -> list[Change]:
+        now = self.place.clock.read(self.place.connection)
+        return self._move(
+            found,
+            {State.SCHEDULED},
+            State.READY,
+            eligible_at=storable(now),
+            due_at=None,
+            **self._ranks_from(now),
+        )
+
+    def _ranks_from(self, now: datetime) -> dict[str, Any]:
+        """With PRIORITY_AGING a job waits from now on, not from the time it was meant for."""
+        aging = self.place.options.priority_aging
+        if aging is None:
+            return {}
+        moment, point = int(now.timestamp() * 1000), int(aging * 1000)
+        return {"rank": Least("rank", Value(moment) - F("priority") * Value(point))}
+
+    def _move(self, found: list[Found], allowed: Any, state: State, **columns: Any) -> list[Change]:
+        """Write the jobs whose state allows it; tell of every job what became of it."""
+        self._jobs([job.seq for job in found if job.state in allowed]).update(
+            state=state, **columns
+        )
+        return [
+            Change(job.id, job.state, state if job.state in allowed else job.state) for job in found
+        ]
+
+    def _delete(self, ids: Sequence[uuid.UUID]) -> int:
+        with self.place.transaction():
+            ended = [job.seq for job in self._lock(ids) if job.state in ENDED]
+            return delete_jobs(self.place, ended)
+
+    def _jobs(self, seqs: Sequence[int]) -> Any:
+        return self.place.jobs().filter(pk__in=seqs)
+
+
+def _chunks(ids: Sequence[str]) -> list[list[uuid.UUID]]:
+    """Return the ids that can be ids at all, each once, in chunks."""
+    known = [uuid.UUID(id) for id in dict.fromkeys(map(parse_id, ids)) if id is not None]
+    return [known[start : start + CHUNK] for start in range(0, len(known), CHUNK)]

@@ -1,0 +1,149 @@
+"""Reading jobs, and live numbers about them."""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Count, Min
+
+from django_taskq.jobs.assignment import read_assignment
+from django_taskq.jobs.ids import parse_id
+from django_taskq.jobs.insights import Insights, LaneCount
+from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.states import ENDED, State
+from django_taskq.jobs.workers import WorkerRecord
+from django_taskq.models import Attempt, Job, Limit, Queue, Tenant, Worker
+from django_taskq.stores.base import JobFilter, by_id
+from django_taskq.stores.database.clock import aware
+from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.rows import (
+    RECORD_COLUMNS,
+    errors_of,
+    may_have_errors,
+    record_of,
+)
+
+# Ids per statement.
+CHUNK = 1000
+
+UNFINISHED = (State.READY, State.SCHEDULED, State.DEFERRED, State.RUNNING)
+
+
+class Reads:
+    """Reads jobs and workers; changes nothing."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def get(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return the jobs with these public ids, in the order asked."""
+        wanted = list(dict.fromkeys(filter(None, map(parse_id, ids))))
+        found: list[JobRecord] = []
+        for start in range(0, len(wanted), CHUNK):
+            found.extend(self._get_chunk(wanted[start : start + CHUNK]))
+        return by_id(map(str, map(parse_id, ids)), found)
+
+    def _get_chunk(self, ids: Sequence[str]) -> Iterable[JobRecord]:
+        jobs = self.place.jobs().filter(public_id__in=[uuid.UUID(id) for id in ids])
+        rows = list(jobs.values_list(*RECORD_COLUMNS))
+        records = [record_of(row) for row in rows]
+        tried = [r.seq for r in records if may_have_errors(r.state, r.attempt)]
+        errors = errors_of(self.place, tried)
+        if not errors:
+            return records
+        return [
+            record_of(row, errors.get(record.seq, ()))
+            for row, record in zip(rows, records, strict=True)
+        ]
+
+    def find(self, wanted: JobFilter) -> list[JobRecord]:
+        """Return the newest jobs that match, without the errors of their tries."""
+        fields = wanted._asdict()
+        limit = fields.pop("limit")
+        exact = {name: value for name, value in fields.items() if value is not None}
+        jobs = self.place.jobs().filter(**exact).order_by("-pk")
+        return [record_of(row) for row in jobs.values_list(*RECORD_COLUMNS)[:limit]]
+
+    def ended(self, ids: Sequence[str]) -> dict[str, bool]:
+        """Tell of each of at most a thousand ids whether its job has ended; unknown ones not."""
+        jobs = self.place.jobs().filter(public_id__in=[uuid.UUID(id) for id in ids])
+        return {str(id): state in ENDED for id, state in jobs.values_list("public_id", "state")}
+
+    def has_ready(self) -> bool:
+        """Tell whether any job is ready, in any queue."""
+        return self.place.jobs().filter(state=State.READY, is_parked=False).exists()
+
+    def missing_tables(self) -> list[str]:
+        """Return the names of our tables that the database has not."""
+        with self.place.connection.cursor() as cursor:
+            introspection = self.place.connection.introspection
+            known = set(introspection.table_names(cursor, include_views=True))
+        names = (model._meta.db_table for model in (Attempt, Job, Limit, Queue, Tenant, Worker))
+        return [name for name in names if introspection.identifier_converter(name) not in known]
+
+    def insights(self) -> Insights:
+        """Return live numbers; ended jobs are not counted, for there may be millions."""
+        place = self.place
+        now = place.clock.read(place.connection)
+        oldest = self._in_state(State.READY).aggregate(oldest=Min("eligible_at"))["oldest"]
+        return Insights(
+            now=now,
+            lanes=tuple(lane for state in UNFINISHED for lane in self._lanes(state)),
+            oldest_ready_at=aware(oldest),
+            workers=tuple(self._workers(now)),
+        )
+
+    def _in_state(self, state: State) -> Any:
+        return self.place.jobs().filter(state=state)
+
+    def _lanes(self, state: State) -> list[LaneCount]:
+        # Ready jobs are read by two indexes, one without and one with the parked ones.
+        parts: list[dict[str, bool]] = (
+            [{"is_parked": False}, {"is_parked": True}] if state is State.READY else [{}]
+        )
+        counts: dict[tuple[str, str], int] = {}
+        for part in parts:
+            rows = (
+                self._in_state(state)
+                .filter(**part)
+                .order_by("queue", "tenant")
+                .values_list("queue", "tenant")
+                .annotate(count=Count("pk"))
+            )
+            for queue, tenant, count in rows:
+                counts[queue, tenant] = counts.get((queue, tenant), 0) + count
+        return [LaneCount(*lane, state.value, count) for lane, count in sorted(counts.items())]
+
+    def _workers(self, now: Any) -> list[WorkerRecord]:
+        running = dict(
+            self._in_state(State.RUNNING)
+            .order_by("worker_id")
+            .values_list("worker_id")
+            .annotate(count=Count("pk"))
+        )
+        return [
+            _worker_of(worker, now, running.get(worker.pk, 0))
+            for worker in self.place.workers().order_by("started_at", "pk")
+        ]
+
+
+def _worker_of(worker: Worker, now: Any, running: int) -> WorkerRecord:
+    expires_at = aware(worker.expires_at)
+    return WorkerRecord(
+        id=worker.pk,
+        name=worker.name,
+        host=worker.host,
+        pid=worker.pid,
+        queues=None if worker.queues is None else tuple(json.loads(worker.queues)),
+        started_at=aware(worker.started_at),
+        beat_at=aware(worker.beat_at),
+        expires_at=expires_at,
+        is_alive=worker.lost_at is None and expires_at >= now,
+        running=running,
+        is_solo=worker.is_solo,
+        supervisor_pid=worker.supervisor_pid,
+        progress_at=aware(worker.progress_at),
+        memory=worker.memory,
+        assignment=read_assignment(worker.tenants),
+    )

@@ -1,0 +1,42 @@
+"""Any database that Django speaks to: the ORM alone, and polling. The reference for the others."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django_taskq.stores.database.claims import Claims
+from django_taskq.stores.database.clock import Clock, HostClock
+from django_taskq.stores.database.finishes import Finishes
+from django_taskq.stores.database.inserts import Inserts
+from django_taskq.stores.database.leases import Leases
+from django_taskq.stores.database.place import Begin, Place, plainly
+from django_taskq.stores.database.wakeups import Wakeups
+
+
+class Vendor(NamedTuple):
+    """The parts of a store that a database may do in its own way."""
+
+    clock: Callable[[], Clock]
+    begin: Begin
+    inserts: type[Inserts]
+    claims: type[Claims]
+    finishes: type[Finishes]
+    leases: type[Leases]
+    wakeups: type[Wakeups]
+    settings: Callable[[Place], dict[str, Any]]
+
+
+def no_settings(place: Place) -> dict[str, Any]:
+    """Tell nothing of a database about which nothing is known."""
+    return {}
+
+
+GENERIC = Vendor(
+    clock=HostClock,
+    begin=plainly,
+    inserts=Inserts,
+    claims=Claims,
+    finishes=Finishes,
+    leases=Leases,
+    wakeups=Wakeups,
+    settings=no_settings,
+)

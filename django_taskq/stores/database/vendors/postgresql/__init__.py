@@ -1,0 +1,28 @@
+"""PostgreSQL: arrays in, RETURNING out, SKIP LOCKED, LISTEN and NOTIFY."""
+
+from django_taskq.stores.database.clock import ServerClock
+from django_taskq.stores.database.vendors.generic import GENERIC
+from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
+from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
+from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlInserts
+from django_taskq.stores.database.vendors.postgresql.leases import PostgresqlLeases
+from django_taskq.stores.database.vendors.postgresql.settings import postgresql_settings
+from django_taskq.stores.database.vendors.postgresql.transactions import committed
+from django_taskq.stores.database.vendors.postgresql.wakeups import PostgresqlWakeups
+
+
+def server_clock() -> ServerClock:
+    """Return the server's clock. Not by now(), which stands still while a transaction is open."""
+    return ServerClock("clock_timestamp()", "statement_timestamp()")
+
+
+POSTGRESQL = GENERIC._replace(
+    clock=server_clock,
+    begin=committed,
+    inserts=PostgresqlInserts,
+    claims=PostgresqlClaims,
+    finishes=PostgresqlFinishes,
+    leases=PostgresqlLeases,
+    wakeups=PostgresqlWakeups,
+    settings=postgresql_settings,
+)

@@ -1,0 +1,99 @@
+"""New jobs on PostgreSQL: a plain statement for one job, one statement a batch for many."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django_taskq.jobs.spec import JobSpec
+from django_taskq.stores.database.inserts import Announce, Inserts
+from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
+
+CHUNK = 5000
+
+_TYPES = {
+    "id": "uuid", "task": "text", "queue": "text", "tenant": "text", "args": "text",
+    "kwargs": "text", "options": "text", "metadata": "text", "max_tries": "integer",
+    "priority": "smallint", "band": "smallint", "rank": "bigint", "gate": "text",
+    "run_after": "timestamptz",
+}  # fmt: skip
+_COLUMNS = """
+    public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
+    rank, gate, run_after, backend, state, enqueued_at, eligible_at, due_at"""
+
+# What PRIORITY_AGING adds to the priority's part of a rank; see JobSpec.rank.
+_AGED = "(extract(epoch FROM GREATEST({now}, %(run_after)s::timestamptz)) * 1000)::bigint + "
+_ALL_AGED = "(extract(epoch FROM GREATEST({now}, run_after)) * 1000)::bigint + "
+
+# Store a job that may run at once. Inputs: the fields of a spec, backend. Result: when that was.
+_INSERT_READY = f"""
+INSERT INTO taskq_job ({_COLUMNS}) VALUES (
+    {", ".join("{aged}%(rank)s" if name == "rank" else f"%({name})s" for name in _TYPES)},
+    %(backend)s, 'READY', {{now}}, {{now}}, NULL
+)
+RETURNING enqueued_at AT TIME ZONE 'UTC'
+"""
+
+# Store jobs. Inputs: as above, arrays where they differ. Result: when that was, one row.
+_INSERT = f"""
+WITH stored AS (
+    INSERT INTO taskq_job ({_COLUMNS})
+    SELECT
+        id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
+        {{aged}}rank, gate, run_after, %(backend)s,
+        CASE WHEN run_after > {{now}} THEN 'SCHEDULED' ELSE 'READY' END,
+        {{now}},
+        CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
+        CASE WHEN run_after > {{now}} THEN run_after END
+    FROM {{given}}
+)
+SELECT {{now}} AT TIME ZONE 'UTC'
+"""
+
+
+class PostgresqlInserts(Inserts):
+    """Stores jobs with one statement per 5,000."""
+
+    def __init__(self, place: Place, announce: Announce) -> None:
+        super().__init__(place, announce)
+        now, aging = place.clock.steady_sql, place.options.priority_aging
+        self._point = 1 if aging is None else aging * 1000
+        self._aged = "" if aging is None else _ALL_AGED.format(now=now)
+        aged = "" if aging is None else _AGED.format(now=now)
+        self._insert_ready = _INSERT_READY.format(now=now, aged=aged)
+
+    def store(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write the rows and return when that was."""
+        if len(specs) == 1 and specs[0].run_after is None:
+            values = dict(zip(_TYPES, self._values(specs[0]), strict=True))
+            return self._execute(self._insert_ready, values)
+        if len(specs) <= CHUNK:
+            return self._store_chunk(specs)
+        with self.place.transaction():
+            times = [
+                self._store_chunk(specs[start : start + CHUNK])
+                for start in range(0, len(specs), CHUNK)
+            ]
+        return times[0]
+
+    def _store_chunk(self, specs: Sequence[JobSpec]) -> datetime:
+        columns = dict(zip(_TYPES, zip(*map(self._values, specs), strict=True), strict=True))
+        values: dict[str, Any] = {}
+        given = given_rows(_TYPES, columns, values)
+        now = self.place.clock.steady_sql
+        return self._execute(_INSERT.format(now=now, given=given, aged=self._aged), values)
+
+    def _execute(self, statement: str, values: dict[str, Any]) -> datetime:
+        values["backend"] = self.place.backend
+        values.update(self.place.clock.parameters())
+        with self.place.connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            moment: datetime = cursor.fetchone()[0]
+        return moment.replace(tzinfo=UTC)
+
+    def _values(self, spec: JobSpec) -> tuple[Any, ...]:
+        return (
+            spec.id, spec.task, spec.queue, spec.tenant, spec.args, spec.kwargs, spec.options,
+            spec.metadata, spec.max_tries, spec.priority, spec.band,
+            -int(spec.priority * self._point), spec.gate, spec.run_after,
+        )  # fmt: skip

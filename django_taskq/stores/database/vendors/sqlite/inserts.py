@@ -1,0 +1,51 @@
+"""New jobs on SQLite: one statement for one job, one transaction for many."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django_taskq.jobs.spec import JobSpec
+from django_taskq.stores.database.inserts import Inserts, is_due_at
+from django_taskq.stores.database.vendors.sqlite.moments import text_of, zone_of
+
+# Store a job. Inputs: its columns.
+_INSERT = """
+INSERT INTO taskq_job (
+    public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
+    rank, gate, run_after, backend, state, enqueued_at, eligible_at, due_at
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+class SqliteInserts(Inserts):
+    """Stores jobs with plain statements."""
+
+    def store(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write the rows and return when that was."""
+        place = self.place
+        connection = place.connection
+        if len(specs) == 1:
+            with connection.cursor() as cursor:
+                now = place.clock.read(connection)
+                cursor.execute(_INSERT, self._values(specs[0], now))
+            return now
+        with place.transaction(), connection.cursor() as cursor:
+            now = place.clock.read(connection)
+            cursor.executemany(_INSERT, [self._values(spec, now) for spec in specs])
+        return now
+
+    def _values(self, spec: JobSpec, now: datetime) -> tuple[Any, ...]:
+        zone = zone_of(self.place.connection)
+        stamp = text_of(now, zone)
+        run_after = text_of(spec.run_after, zone)
+        times: tuple[str | None, ...]
+        if is_due_at(spec, now):
+            times = ("READY", stamp, stamp, None)
+        else:
+            times = ("SCHEDULED", stamp, None, run_after)
+        return (
+            spec.id.replace("-", ""), spec.task, spec.queue, spec.tenant, spec.args, spec.kwargs,
+            spec.options, spec.metadata, spec.max_tries, spec.priority, spec.band,
+            spec.rank(self.place.options.priority_aging, now), spec.gate, run_after,
+            self.place.backend, *times,
+        )  # fmt: skip

@@ -1,0 +1,178 @@
+"""Where every job of a memory store stands, and the moves between the places."""
+
+from collections import OrderedDict
+from datetime import datetime
+from itertools import count
+
+from django_taskq.jobs.claim import ClaimRequest
+from django_taskq.jobs.limits import NO_GATE
+from django_taskq.jobs.rules import Rules
+from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.states import ENDED, Failure, State
+from django_taskq.options import Options
+from django_taskq.stores.memory.claiming import Claiming
+from django_taskq.stores.memory.hand import Hand
+from django_taskq.stores.memory.job import MemoryJob
+from django_taskq.stores.memory.lanes import Lanes
+from django_taskq.stores.memory.limits import Limits
+from django_taskq.stores.memory.line import Line
+from django_taskq.stores.memory.waiting import Waiters
+
+
+class Board:
+    """Jobs by id, and each in one place more: a lane, the due line, a worker's hand, the ended.
+
+    Knows no lock and no clock: its store holds the one and asks the other. `has_news` goes up
+    when a job becomes READY, gets a time, or may start since another one has ended, for the store
+    to wake workers and lower it.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.jobs: dict[str, MemoryJob] = {}
+        self.hands: dict[str, Hand] = {}
+        self.limits = Limits()
+        self.due = Line()
+        self.waiters = Waiters()
+        self.has_news = False
+        self._options = options
+        self._lanes = Lanes()
+        self._ended: OrderedDict[str, MemoryJob] = OrderedDict()
+        self._seqs = count(1)
+
+    def add(self, spec: JobSpec, now: datetime) -> None:
+        """Put a new job where it belongs: READY where its time has come, else SCHEDULED."""
+        rank = spec.rank(self._options.priority_aging, now)
+        job = self.jobs[spec.id] = MemoryJob(next(self._seqs), spec, rank, now)
+        if spec.gate != NO_GATE:
+            self._watch()
+        run_after = spec.run_after
+        if run_after is None or run_after <= now:
+            job.eligible_at = now
+            self._lanes.push(job)
+            self.has_news = True
+        else:
+            self.schedule(job, run_after)
+
+    # Moves of a job that stands nowhere.
+
+    def make_ready(self, job: MemoryJob, eligible_at: datetime | None) -> None:
+        """Put a job into its lane."""
+        job.state = State.READY
+        job.eligible_at = eligible_at
+        job.due_at = None
+        self._lanes.push(job)
+        self.has_news = True
+
+    def schedule(self, job: MemoryJob, due_at: datetime) -> None:
+        """Have a job wait for its time."""
+        job.state = State.SCHEDULED
+        job.due_at = due_at
+        self.due.push(due_at, job)
+        self.has_news = True
+
+    def end(self, job: MemoryJob, state: State, at: datetime) -> None:
+        """Put a job among the ended ones."""
+        job.state = state
+        job.finished_at = at
+        job.due_at = None
+        id = job.spec.id
+        self._ended[id] = job
+        if self.waiters:
+            self.waiters.tell(id)
+
+    def cancel(self, job: MemoryJob, reason: str, at: datetime) -> None:
+        """End a job as canceled."""
+        job.failure, job.reason = Failure.CANCELED, reason
+        self.end(job, State.CANCELED, at)
+
+    # Leaving a place.
+
+    def take_out(self, job: MemoryJob) -> None:
+        """Take a job out of the place of its state, so that it stands nowhere."""
+        state = job.state
+        if state is State.READY:
+            self._lanes.remove(job)
+        elif state is State.SCHEDULED:
+            self.due.remove(job)
+        elif state is State.RUNNING:
+            self.let_go(job)
+        elif state in ENDED:
+            del self._ended[job.spec.id]
+
+    def let_go(self, job: MemoryJob, seconds: float | None = None) -> None:
+        """Take a running job out of its worker's hand; `seconds` is how long it ran, if it did."""
+        self.hands[job.worker_id].let_go(job.seq, seconds)  # type: ignore[index]
+        job.start_by = None
+        if self.limits.is_counting and self.limits.discount(job.spec):
+            self.has_news = True
+
+    def rule(self, rules: Rules) -> None:
+        """Have what operators say hold from now on."""
+        self.limits.rules = rules
+        self._watch()
+        self.has_news = True
+
+    def _watch(self) -> None:
+        if not self.limits.is_counting:
+            jobs = (job for hand in self.hands.values() for job in hand.jobs.values())
+            self.limits.watch(job.spec for job in jobs)
+
+    def held(self, worker_id: str) -> list[MemoryJob]:
+        """Return the jobs in a worker's hand."""
+        hand = self.hands.get(worker_id)
+        return [] if hand is None else list(hand.jobs.values())
+
+    def find_held(self, worker_id: str, seq: int, attempt: int) -> MemoryJob | None:
+        """Return the running job of this fence, None where it has moved on."""
+        hand = self.hands.get(worker_id)
+        job = None if hand is None else hand.jobs.get(seq)
+        return job if job is not None and job.attempt == attempt else None
+
+    def promote(self, now: datetime, limit: int) -> int:
+        """Make due jobs READY, the longest due first; return how many."""
+        promoted = 0
+        while promoted < limit and (job := self.due.first()) and job.due_at <= now:  # type: ignore[operator]
+            self.due.take(1)
+            self.make_ready(job, job.due_at)
+            promoted += 1
+        return promoted
+
+    def next_due_at(self) -> datetime | None:
+        """Return when the next scheduled job is due."""
+        job = self.due.first()
+        return None if job is None else job.due_at
+
+    def hand_out(self, request: ClaimRequest, now: datetime, at: float) -> list[MemoryJob]:
+        """Move the jobs whose turn it is into a worker's hand; `at` is the monotonic clock."""
+        worker_id = request.worker_id
+        hand = self.hands.get(worker_id)
+        if hand is None:
+            hand = self.hands[worker_id] = Hand(self._options.tenant_share)
+        hand.settle()
+        claiming = Claiming(self._lanes, self.limits, hand, request, now, at)
+        taken = claiming.run()
+        hand.opens_at = claiming.opens_at
+        for job in taken:
+            job.state = State.RUNNING
+            job.attempt += 1
+            job.worker_id = worker_id
+            job.claimed_at = now
+            job.is_started = False
+            hand.jobs[job.seq] = job
+        return taken
+
+    def drop(self, job: MemoryJob) -> None:
+        """Forget an ended job."""
+        del self._ended[job.spec.id]
+        del self.jobs[job.spec.id]
+
+    def drop_oldest(self, keep: int, limit: int | None = None) -> int:
+        """Forget the jobs that ended first, until `keep` are left; return how many."""
+        surplus = len(self._ended) - keep
+        if surplus <= 0:
+            return 0
+        dropped = surplus if limit is None else min(surplus, limit)
+        for _ in range(dropped):
+            id, _job = self._ended.popitem(last=False)
+            del self.jobs[id]
+        return dropped

@@ -1,0 +1,47 @@
+"""What callers and operators ask of a job, one at a time."""
+
+from datetime import datetime
+
+from django_taskq.jobs.reasons import CANCELED_WAITING
+from django_taskq.jobs.states import RETRYABLE, WAITING, State
+from django_taskq.stores.base import Change
+from django_taskq.stores.memory.board import Board
+from django_taskq.stores.memory.job import MemoryJob
+
+
+def cancel(board: Board, job: MemoryJob, now: datetime) -> Change:
+    """Cancel a job that waits; ask one that runs to stop."""
+    id, before = job.spec.id, job.state
+    if before is State.RUNNING:
+        job.cancel_asked_at = job.cancel_asked_at or now
+        return Change(id, before, before, is_asked=True)
+    if before in WAITING:
+        cancel_waiting(board, job, CANCELED_WAITING, now)
+    return Change(id, before, job.state)
+
+
+def cancel_waiting(board: Board, job: MemoryJob, reason: str, now: datetime) -> None:
+    """End a job that waits."""
+    board.take_out(job)
+    board.cancel(job, reason, now)
+
+
+def retry(board: Board, job: MemoryJob, now: datetime) -> Change:
+    """Make a job that ended badly READY, with fresh tries and all of its history."""
+    before = job.state
+    if before in RETRYABLE:
+        board.take_out(job)
+        job.tries = job.lost = 0
+        job.failure = job.reason = job.finished_at = job.cancel_asked_at = None
+        job.worker_id = job.claimed_at = None
+        board.make_ready(job, now)
+    return Change(job.spec.id, before, job.state)
+
+
+def run_now(board: Board, job: MemoryJob, now: datetime) -> Change:
+    """Make a SCHEDULED job READY before its time."""
+    before = job.state
+    if before is State.SCHEDULED:
+        board.take_out(job)
+        board.make_ready(job, now)
+    return Change(job.spec.id, before, job.state)

@@ -1,0 +1,341 @@
+"""The memory store: every verb of the contract behind one lock."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import monotonic
+from typing import ClassVar
+
+from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.fate import Death
+from django_taskq.jobs.ids import new_id
+from django_taskq.jobs.insights import Insights
+from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rules import Rules
+from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.states import ENDED, WAITING, State
+from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
+from django_taskq.options import Options
+from django_taskq.stores.base import (
+    Change,
+    Fence,
+    JobFilter,
+    Note,
+    Promoted,
+    Reaped,
+    Store,
+    by_id,
+)
+from django_taskq.stores.memory import changes, endings, reaping
+from django_taskq.stores.memory.board import Board
+from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
+from django_taskq.stores.memory.reads import Reads
+from django_taskq.stores.memory.roll import Roll
+from django_taskq.stores.memory.waiting import Bells
+from django_taskq.stores.wakeup import Wakeup
+
+CLOSED = "The pool was closed."
+
+type Move = Callable[[Board, MemoryJob, datetime], Change]
+
+
+def utc_now() -> datetime:
+    """Return the time of this host."""
+    return datetime.now(UTC)
+
+
+class MemoryStore(Store):
+    """Holds jobs in this process. One lock, held for as long as a few dicts take to change.
+
+    Every verb that ends jobs keeps to MAX_RESULTS before it returns. `lease` is in seconds;
+    with None a worker never loses its jobs by time. `rules` reads what operators say of tenants
+    and queues; it may wait for a database and is called by `join` and `refresh` alone.
+    """
+
+    is_local: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        alias: str,
+        options: Options,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        lease: float | None = None,
+        rules: Callable[[], Rules] = Rules,
+    ) -> None:
+        super().__init__(alias, options)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._board = Board(options)
+        self._roll = Roll(lease)
+        self._bells = Bells()
+        self._read_rules = rules
+        self._reads = Reads(alias, self._lock, self._board, self._roll)
+
+    # Jobs in and out.
+
+    def insert(self, specs: Sequence[JobSpec]) -> list[Inserted]:
+        """Store jobs and wake armed workers."""
+        now = self._clock()
+        add = self._board.add
+        with self._lock:
+            for spec in specs:
+                add(spec, now)
+            wakeups = self._ring()
+        for wakeup in wakeups:
+            wakeup.ring()
+        return [Inserted(spec.id, now) for spec in specs]
+
+    def get(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return the jobs with these ids, in the order asked."""
+        return self._reads.get(ids)
+
+    def find(self, wanted: JobFilter) -> list[JobRecord]:
+        """Return the newest jobs that match, without the errors of their tries."""
+        return self._reads.find(wanted)
+
+    def requeue(self, ids: Sequence[str]) -> list[Inserted]:
+        """Insert a copy of each known job."""
+        with self._lock:
+            specs = [copy_of(job, new_id()) for job in self._known(dict.fromkeys(ids))]
+        return self.insert(specs)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete ended jobs."""
+        with self._lock:
+            ended = [job for job in self._known(dict.fromkeys(ids)) if job.state in ENDED]
+            for job in ended:
+                self._board.drop(job)
+        return len(ended)
+
+    # A worker's verbs.
+
+    def claim(self, request: ClaimRequest) -> list[Claim]:
+        """Hand out ready jobs; there are no suspects here."""
+        if request.suspects:
+            return []
+        now, read_at = self._clock(), monotonic()
+        with self._lock:
+            jobs = self._board.hand_out(request, now, read_at)
+            return [make_claim(job, read_at) for job in jobs]
+
+    def opens_in(self, worker_id: str) -> float | None:
+        """Return the seconds after which the next claim may find more."""
+        hand = self._board.hands.get(worker_id)
+        opens_at = None if hand is None else hand.opens_at
+        return None if opens_at is None else max(0.0, opens_at - monotonic())
+
+    def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
+        """Write how attempts ended; None where the fence refuses."""
+        now = self._clock()
+        board = self._board
+        states: list[State | None] = []
+        with self._lock:
+            for outcome in outcomes:
+                job = board.find_held(worker_id, outcome.seq, outcome.attempt)
+                states.append(None if job is None else endings.write(board, job, outcome, now))
+            board.drop_oldest(self.options.max_results)
+            wakeups = self._ring()
+        for wakeup in wakeups:
+            wakeup.ring()
+        return states
+
+    def release(self, worker_id: str, fences: Sequence[Fence]) -> int:
+        """Give back claimed jobs that never started."""
+        released = 0
+        with self._change() as now:
+            for fence in fences:
+                job = self._board.find_held(worker_id, *fence)
+                if job is not None:
+                    endings.give_back(self._board, job, now)
+                    released += 1
+        return released
+
+    def lose(
+        self, worker_id: str, fences: Sequence[Fence], how: str, *, was_alone: bool
+    ) -> list[State | None]:
+        """Take back attempts that had started when their process died; sets none apart."""
+        death, max_lost = Death(worker_id, how, was_alone), self.options.max_lost
+        board = self._board
+        states: list[State | None] = []
+        with self._change() as now:
+            for fence in fences:
+                job = board.find_held(worker_id, *fence)
+                states.append(
+                    None if job is None else endings.lose(board, job, death, max_lost, now)
+                )
+        return states
+
+    def has_suspects(self) -> bool:
+        """Return False: no job is set apart here."""
+        return False
+
+    def note(self, worker_id: str, notes: Sequence[Note]) -> int:
+        """Write what running attempts tell."""
+        taken = 0
+        with self._lock:
+            for note in notes:
+                job = self._board.find_held(worker_id, note.seq, note.attempt)
+                if job is not None:
+                    endings.write_note(job, note)
+                    taken += 1
+        return taken
+
+    def join(self, worker: WorkerInfo) -> None:
+        """Enter a worker with a fresh lease."""
+        self.refresh()
+        now = self._clock()
+        with self._lock:
+            self._roll.join(worker, now)
+
+    def heartbeat(self, worker_id: str, pulse: Pulse | None = None) -> Beat:
+        """Renew the lease of a worker, and note its pulse."""
+        now = self._clock()
+        with self._lock:
+            if worker_id not in self._roll:
+                return Beat(is_alive=False)
+            self._roll.renew(worker_id, now, pulse)
+            return Beat(is_alive=True, cancel_asked=self._asked(worker_id))
+
+    def cancels_asked(self, worker_id: str) -> frozenset[int]:
+        """Return the seqs of this worker's running jobs that were asked to stop."""
+        with self._lock:
+            return self._asked(worker_id)
+
+    def held(self, worker_id: str) -> list[Fence]:
+        """Return the running jobs of this worker."""
+        with self._lock:
+            return [Fence(job.seq, job.attempt) for job in self._board.held(worker_id)]
+
+    def forget(self, worker_id: str) -> int:
+        """Take a worker out and give back all it still holds."""
+        with self._change() as now:
+            released = reaping.give_back_all(self._board, worker_id, now)
+            reaping.leave(self._board, self._roll, self._bells, worker_id)
+        return released
+
+    # Upkeep.
+
+    def refresh(self) -> bool:
+        """Read what operators say of tenants and queues; tell whether that has changed."""
+        rules = self._read_rules()
+        with self._change():
+            has_changed = rules != self._board.limits.rules
+            if has_changed:
+                self._board.rule(rules)
+        return has_changed
+
+    def promote(self, limit: int) -> Promoted:
+        """Make due jobs READY."""
+        with self._change() as now:
+            count = self._board.promote(now, limit)
+            due_at = self._board.next_due_at()
+        next_in = None if due_at is None else max(0.0, (due_at - now).total_seconds())
+        return Promoted(count, next_in)
+
+    def reap(self) -> Reaped:
+        """Take jobs back from workers whose lease is over, or that are not known at all."""
+        with self._change() as now:
+            return reaping.reap(self._board, self._roll, self._bells, self.options.max_lost, now)
+
+    def prune(self, limit: int) -> int:
+        """Keep to MAX_RESULTS: there is no other retention here."""
+        with self._lock:
+            return self._board.drop_oldest(self.options.max_results, limit)
+
+    # What callers and operators ask for.
+
+    def cancel(self, ids: Sequence[str]) -> list[Change]:
+        """Cancel waiting jobs at once and ask running ones to stop."""
+        return self._move(ids, changes.cancel)
+
+    def retry(self, ids: Sequence[str]) -> list[Change]:
+        """Make failed, canceled and skipped jobs READY with fresh tries."""
+        return self._move(ids, changes.retry)
+
+    def run_now(self, ids: Sequence[str]) -> list[Change]:
+        """Make SCHEDULED jobs READY before their time."""
+        return self._move(ids, changes.run_now)
+
+    def insights(self) -> Insights:
+        """Return live numbers."""
+        return self._reads.insights(self._clock())
+
+    # Waking up.
+
+    def arm(self, worker_id: str) -> None:
+        """Have a worker woken from now on."""
+        with self._lock:
+            self._bells.arm(worker_id)
+
+    def disarm(self, worker_id: str) -> None:
+        """Leave a worker alone."""
+        with self._lock:
+            self._bells.disarm(worker_id)
+
+    def wait(self, worker_id: str, wakeup: Wakeup, timeout: float) -> None:
+        """Sleep until jobs became ready, the wakeup is raised, or the seconds are over."""
+        with self._lock:
+            if self._bells.listen(worker_id, wakeup):
+                return
+        wakeup.wait(timeout)
+
+    def wait_ended(self, ids: Sequence[str], timeout: float | None) -> bool:
+        """Block until all these jobs have ended or are gone; False when the seconds are over."""
+        board = self._board
+        with self._lock:
+            open_ids = {job.spec.id for job in self._known(ids) if job.state not in ENDED}
+            if not open_ids:
+                return True
+            waiter = board.waiters.add(open_ids)
+        if waiter.done.wait(timeout):
+            return True
+        with self._lock:
+            board.waiters.remove(open_ids, waiter)
+            return waiter.done.is_set()
+
+    def close(self) -> None:
+        """Give every job that waits a final state."""
+        with self._change() as now:
+            for job in list(self._board.jobs.values()):
+                if job.state in WAITING:
+                    changes.cancel_waiting(self._board, job, CLOSED, now)
+
+    # With the lock held, but for the first three.
+
+    @contextmanager
+    def _change(self) -> Iterator[datetime]:
+        """Hold the lock, keep to MAX_RESULTS, and wake workers where jobs became ready."""
+        now = self._clock()
+        with self._lock:
+            yield now
+            self._board.drop_oldest(self.options.max_results)
+            wakeups = self._ring()
+        for wakeup in wakeups:
+            wakeup.ring()
+
+    def _move(self, ids: Sequence[str], move: Move) -> list[Change]:
+        with self._change() as now:
+            made = [
+                move(self._board, job, now) if (job := self._board.jobs.get(id)) is not None
+                else Change(id, None, None)
+                for id in dict.fromkeys(ids)
+            ]  # fmt: skip
+        return by_id(ids, made)
+
+    def _known(self, ids: Iterable[str]) -> list[MemoryJob]:
+        jobs = self._board.jobs
+        return [jobs[id] for id in ids if id in jobs]
+
+    def _asked(self, worker_id: str) -> frozenset[int]:
+        return frozenset(
+            job.seq for job in self._board.held(worker_id) if job.cancel_asked_at is not None
+        )
+
+    def _ring(self) -> Sequence[Wakeup]:
+        if not self._board.has_news:
+            return ()
+        self._board.has_news = False
+        return self._bells.ring()

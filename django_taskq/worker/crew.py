@@ -1,0 +1,170 @@
+"""What a worker has in hand: its executor, the writer, and the claims between them."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from django_taskq.jobs.claim import Claim
+from django_taskq.stores.base import Fence, Store
+from django_taskq.worker.executors.base import Hooks, MakeExecutor
+from django_taskq.worker.intake import Intake
+from django_taskq.worker.marks import Marks
+from django_taskq.worker.run import Ended
+from django_taskq.worker.settings import WorkerSettings
+from django_taskq.worker.writer import DirectWriter, Recorder, ThreadedWriter, Writer
+
+
+class Crew:
+    """Runs claims and writes how they ended.
+
+    `on_room` is called from any thread when more could be claimed, or when nothing is in hand
+    any more, `on_dropped` when a claim was not started because it may not count any more.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: WorkerSettings,
+        make_executor: MakeExecutor,
+        *,
+        on_room: Callable[[], None],
+        on_note: Callable[[], None],
+        is_stopping: Callable[[], bool],
+        may_start: Callable[[Claim], bool],
+        on_dropped: Callable[[], None],
+        marks: Marks,
+    ) -> None:
+        name = settings.thread_name(store.alias)
+        self.done = 0
+        self._on_room = on_room
+        self._on_dropped = on_dropped
+        self._in_hand: dict[int, int] = {}
+        self._intake = Intake(settings.threads)
+        self._line, self._moved_at = 0, 0.0
+        hooks = Hooks(
+            self._deliver, self._lose, may_start, self._drop, on_room, on_note, is_stopping, marks
+        )
+        self._executor = make_executor(store.alias, settings, hooks)
+        self.running = self._executor.running
+        self._recorder = recorder = Recorder(store, self._on_written)
+        self._writer: Writer = (
+            DirectWriter(recorder) if store.is_local else ThreadedWriter(recorder, name)
+        )
+
+    @property
+    def late(self) -> int:
+        """How many results were refused, since their job had gone on."""
+        return self._recorder.late
+
+    @property
+    def in_hand(self) -> int:
+        """How many claims are not written yet."""
+        return len(self._in_hand)
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether so much hangs in this process that another should take its place."""
+        return self._executor.is_worn_out
+
+    @property
+    def slots(self) -> int:
+        """How many jobs run at a time."""
+        return self._executor.slots
+
+    @property
+    def idle(self) -> int:
+        """How many more claims could start at once."""
+        return self._executor.startable
+
+    @property
+    def startable(self) -> int:
+        """How many more claims could start at once, or before the next one is made.
+
+        While short jobs keep all threads busy nothing is ever free at the moment of a claim, and
+        what starts within milliseconds is as good.
+        """
+        return max(self.idle, self._intake.soon - self._executor.waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many claims stand in line."""
+        return self._executor.waiting
+
+    def room(self) -> int:
+        """Return how many jobs to claim now."""
+        executor = self._executor
+        ahead = self._intake.ahead
+        executor.low_mark = ahead // 2
+        waiting, free = executor.waiting, executor.free
+        if not free and waiting > ahead // 2:
+            return 0
+        return max(ahead + free - waiting, executor.startable)
+
+    def take(self, claims: Sequence[Claim]) -> None:
+        """Put claims in line."""
+        for claim in claims:
+            self._in_hand[claim.seq] = claim.attempt
+        self._executor.submit(claims)
+
+    def stands_for(self) -> float:
+        """Return the seconds for which nothing in line has started, as seen from call to call.
+
+        What waits for a first child to come up, behind no job at all, does not stand.
+        """
+        waiting, now = self._executor.waiting, monotonic()
+        if not self._line or waiting < self._line or not self._executor.running:
+            self._moved_at = now
+        self._line = waiting
+        return now - self._moved_at
+
+    def let_line_go(self) -> int:
+        """Take back what stands in line for longer than was thought; return how many."""
+        self._intake.learn_stand(self.stands_for())
+        return len(self.take_back())
+
+    def learn_claim(self, duration: float) -> None:
+        """Take note of how long a claim with jobs took."""
+        self._intake.learn_claim(duration)
+
+    def take_back(self) -> list[Fence]:
+        """Take out of the line what has not started."""
+        taken = self._executor.take_back()
+        for claim in taken:
+            self._let_go(claim.seq, claim.attempt)
+        return [Fence(claim.seq, claim.attempt) for claim in taken]
+
+    def strangers(self, held: Sequence[Fence]) -> list[Fence]:
+        """Return those of the store's running jobs that are not in hand."""
+        return [fence for fence in held if self._in_hand.get(fence.seq) != fence.attempt]
+
+    def stop(self) -> None:
+        """Tell running jobs that the worker stops."""
+        self._executor.stop()
+
+    def close(self, timeout: float) -> bool:
+        """Close the executor and write what has ended; return whether all was written."""
+        self._executor.close()
+        return self._writer.close(timeout)
+
+    def _drop(self, claim: Claim) -> None:
+        """Do not start a claim; its job is given back once the store answers."""
+        self._let_go(claim.seq, claim.attempt)
+        self._on_dropped()
+
+    def _deliver(self, ended: Ended) -> None:
+        self._intake.learn(ended.duration)
+        self._writer.put(ended)
+
+    def _lose(self, claim: Claim, how: str) -> None:
+        self._recorder.lose(claim, how)
+
+    def _on_written(self, fences: Sequence[Fence]) -> None:
+        self.done += len(fences)
+        for seq, attempt in fences:
+            self._let_go(seq, attempt)
+        if not self._in_hand:
+            self._on_room()
+
+    def _let_go(self, seq: int, attempt: int) -> None:
+        # A worker that lost its lease may hold the same job again, as a later attempt.
+        if self._in_hand.get(seq) == attempt:
+            del self._in_hand[seq]

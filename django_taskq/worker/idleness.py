@@ -1,0 +1,75 @@
+"""What a worker does while nothing is handed out to it."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from time import monotonic
+
+from django_taskq.stores.base import Store
+from django_taskq.worker.doorbell import Doorbell
+from django_taskq.worker.settings import WorkerSettings
+
+BUSY_BEFORE_DISARM = 0.1
+# Seconds by which a sleep may end before its time though nothing has come.
+GRAIN = 0.002
+
+
+class Idleness:
+    """Arms a worker, lets it look once more, and sleeps. Used by the worker's loop alone.
+
+    `poke_upkeep` has the upkeep look now for jobs that are due.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: WorkerSettings,
+        wakeup: Doorbell,
+        poke_upkeep: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._wakeup = wakeup
+        self._poke_upkeep = poke_upkeep
+        # One that is to end with its work must see each job end.
+        has_end = settings.is_burst or settings.max_jobs is not None
+        self._is_served = store.is_local and not has_end
+        self._is_armed = False
+        self._was_woken = False
+        self._busy_since: float | None = None
+
+    def take_wakeup(self) -> None:
+        """Lower the flag, and remember whether it was up."""
+        self._was_woken |= self._wakeup.is_set()
+        self._wakeup.clear()
+
+    def rest(self, worker_id: str, pause: float) -> None:
+        """Sleep until work may have come or the seconds are over; the first time, only arm."""
+        self._busy_since = None
+        if self._was_woken:
+            # Woken for nothing that is ready: what came may be due before the next look.
+            self._poke_upkeep()
+            self._was_woken = False
+        if self._is_armed:
+            self._sleep(worker_id, pause)
+            return
+        # A job stored between the last claim and the arming wakes nobody: claim once more.
+        self._store.arm(worker_id)
+        self._is_armed = self._was_woken = True
+
+    def end(self, worker_id: str) -> None:
+        """Ask for no wake-ups once busy for a while, but not for each job of a quiet hour."""
+        now = monotonic()
+        if self._busy_since is None:
+            self._busy_since = now
+        elif self._is_armed and now - self._busy_since > BUSY_BEFORE_DISARM:
+            self._store.disarm(worker_id)
+            self._is_armed = False
+
+    def forget_arming(self) -> None:
+        """Take the worker as not armed: the store may have lost it, or know it by another id."""
+        self._is_armed = False
+
+    def _sleep(self, worker_id: str, pause: float) -> None:
+        began = monotonic()
+        with self._wakeup.asleep() if self._is_served else nullcontext():
+            self._store.wait(worker_id, self._wakeup, pause)
+        self._was_woken = monotonic() - began < pause - GRAIN

@@ -1,0 +1,197 @@
+"""From what a function returned or raised to an outcome: the one place that decides."""
+
+import random
+import sys
+from asyncio import CancelledError
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from threading import get_ident
+from traceback import format_exception, format_stack
+from typing import Any
+
+from django.tasks.base import TaskResult
+
+from django_taskq.context import Notepad
+from django_taskq.exceptions import (
+    JobExpired,
+    JobUnloadable,
+    RejectError,
+    ReleaseError,
+    RetryError,
+    TaskTimeout,
+)
+from django_taskq.jobs import payload
+from django_taskq.jobs.backoff import FURTHEST, BackoffRule, delay_of
+from django_taskq.jobs.claim import Claim, TryError
+from django_taskq.jobs.outcome import Outcome, Verdict
+from django_taskq.jobs.states import Failure
+from django_taskq.worker.run import Call
+
+LONGEST_TRACEBACK = 32_000
+LONGEST_REASON = 500
+
+
+def success(
+    claim: Claim, notepad: Notepad, result: TaskResult, value: Any, ended: float
+) -> Outcome:
+    """Return the outcome of a function that returned.
+
+    Raise TypeError or ValueError where the value, or the metadata, is no JSON.
+    """
+    return Outcome(
+        claim.seq,
+        claim.attempt,
+        Verdict.SUCCEEDED,
+        result.last_attempted_at,
+        claim.store_time(ended),
+        _worker_ids(result),
+        "null" if value is None else payload.encode(value, "the return value"),
+        metadata=notepad.changed_metadata(),
+        progress=notepad.progress,
+        is_first_attempt=claim.attempt == 1,
+    )
+
+
+def failure(
+    claim: Claim,
+    notepad: Notepad,
+    result: TaskResult,
+    exception: BaseException,
+    rule: BackoffRule,
+    ended: float,
+    spread: Callable[[], float] = random.random,
+) -> Outcome:
+    """Return the outcome of a function, or a middleware, that raised.
+
+    Run again later, or the end; or given back where a middleware asked for that in time.
+    """
+    if isinstance(exception, ReleaseError) and not notepad.has_begun:
+        return _release(claim, exception, ended)
+    error = describe(exception)
+    delay = _delay(claim, result, exception, rule, spread)
+    verdict = Verdict.FAILED if delay is None else Verdict.RETRY
+    is_expired = isinstance(exception, JobExpired)
+    return Outcome(
+        claim.seq,
+        claim.attempt,
+        verdict,
+        result.last_attempted_at if notepad.has_begun or not is_expired else None,
+        claim.store_time(ended),
+        _worker_ids(result),
+        failure=_failure_of(exception) if verdict is Verdict.FAILED else None,
+        reason=payload.printable(_sentence(exception), LONGEST_REASON),
+        error=error,
+        delay=delay or 0.0,
+        metadata=_stored_metadata(notepad),
+        progress=notepad.progress,
+        is_first_attempt=claim.attempt == 1,
+    )
+
+
+def _release(claim: Claim, asked: ReleaseError, ended: float) -> Outcome:
+    return Outcome(
+        claim.seq,
+        claim.attempt,
+        Verdict.RELEASED,
+        None,
+        claim.store_time(ended),
+        claim.worker_ids or "[]",
+        reason=payload.printable(str(asked), LONGEST_REASON),
+        delay=min(FURTHEST, max(0.0, asked.delay)),
+        is_first_attempt=claim.attempt == 1,
+    )
+
+
+def unloadable(claim: Claim, at: datetime, error: BaseException) -> Outcome:
+    """Return the outcome of a claim whose task or arguments cannot be read: it never started."""
+    return Outcome(
+        claim.seq,
+        claim.attempt,
+        Verdict.FAILED,
+        None,
+        at,
+        claim.worker_ids or "[]",
+        failure=Failure.UNLOADABLE,
+        reason=payload.printable(str(error), LONGEST_REASON),
+        error=describe(error),
+        is_first_attempt=claim.attempt == 1,
+    )
+
+
+def describe(exception: BaseException) -> TryError:
+    """Return an exception as it is stored; a traceback of any size is cut in the middle."""
+    kind = type(exception)
+    try:
+        text = "".join(format_exception(exception))
+    except BaseException as error:
+        text = f"The traceback of {kind.__name__} could not be written: {type(error).__name__}\n"
+    path = f"{kind.__module__}.{kind.__qualname__}"
+    return TryError(payload.printable(path, 250), payload.printable(text, LONGEST_TRACEBACK))
+
+
+def overrun(call: Call) -> TaskTimeout:
+    """Return the exception of a call whose time is over, with a note of where its thread is."""
+    limit = call.limit
+    seconds, thread = (limit.seconds, limit.thread) if limit is not None else (0.0, 0)
+    error = TaskTimeout(f"The attempt took longer than its timeout of {seconds:g} s.")
+    if thread != get_ident() and (frame := sys._current_frames().get(thread)) is not None:
+        error.add_note("It was here:\n" + "".join(format_stack(frame)))
+    return error
+
+
+def _delay(
+    claim: Claim,
+    result: TaskResult,
+    exception: BaseException,
+    rule: BackoffRule,
+    spread: Callable[[], float],
+) -> float | None:
+    if isinstance(exception, RejectError | CancelledError | JobUnloadable):
+        return None
+    tries = claim.tries + 1
+    if claim.max_tries is not None and tries >= claim.max_tries:
+        return None
+    if isinstance(exception, RetryError):
+        if exception.delay is not None:
+            return min(FURTHEST, max(0.0, exception.delay))
+    elif claim.max_tries is None:
+        return None
+    try:
+        return delay_of(rule, tries, exception, result, spread)
+    except Exception as error:
+        exception.add_note(f"The task's backoff rule failed: {type(error).__name__}: {error}")
+        return None
+
+
+def _worker_ids(result: TaskResult) -> str:
+    return _encode_ids(tuple(result.worker_ids))
+
+
+@lru_cache(maxsize=256)
+def _encode_ids(worker_ids: tuple[str, ...]) -> str:
+    return payload.encode(worker_ids, "the worker ids")
+
+
+def _failure_of(exception: BaseException) -> Failure:
+    if isinstance(exception, TaskTimeout):
+        return Failure.TIMEOUT
+    if isinstance(exception, JobExpired):
+        return Failure.EXPIRED
+    return Failure.REJECTED if isinstance(exception, RejectError) else Failure.ERROR
+
+
+def _sentence(exception: BaseException) -> str:
+    try:
+        if isinstance(exception, JobExpired):
+            return str(exception)
+        return f"{type(exception).__name__}: {exception}"
+    except BaseException:
+        return type(exception).__name__
+
+
+def _stored_metadata(notepad: Notepad) -> str | None:
+    try:
+        return notepad.changed_metadata()
+    except (TypeError, ValueError):
+        return None

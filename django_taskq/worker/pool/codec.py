@@ -1,0 +1,79 @@
+"""Claims, outcomes, specs and records as they are read from the wire.
+
+Writing needs nothing of this: named tuples are lists already, and the wire writes datetimes.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django_taskq.jobs.claim import Claim, TryError
+from django_taskq.jobs.outcome import Outcome, Verdict
+from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.states import Failure, State
+from django_taskq.stores.base import Change
+
+type Reader = Callable[[Any], Any]
+
+
+def _errors(value: list[list[str]]) -> tuple[TryError, ...]:
+    return tuple([TryError(*item) for item in value])
+
+
+def _state(value: str) -> State | str:
+    return State(value) if value in State else value
+
+
+def _failure(value: str) -> Failure | str:
+    return Failure(value) if value in Failure else value
+
+
+class Codec[T]:
+    """Reads values of one class from the list of their fields."""
+
+    def __init__(self, make: Callable[..., T], names: tuple[str, ...], **readers: Reader) -> None:
+        self._make = make
+        self._readers = [(names.index(name), reader) for name, reader in readers.items()]
+
+    def read(self, values: list[Any]) -> T:
+        """Return the value; None stays None in every field."""
+        for index, reader in self._readers:
+            if values[index] is not None:
+                values[index] = reader(values[index])
+        return self._make(*values)
+
+
+_time = datetime.fromisoformat
+_RECORD = tuple(JobRecord.__dataclass_fields__)
+
+claims = Codec(
+    Claim,
+    Claim._fields,
+    enqueued_at=_time,
+    run_after=_time,
+    claimed_at=_time,
+    started_at=_time,
+    errors=_errors,
+)
+outcomes = Codec(
+    Outcome,
+    Outcome._fields,
+    verdict=Verdict,
+    started_at=_time,
+    finished_at=_time,
+    failure=Failure,
+    error=lambda value: TryError(*value),
+    first_started_at=_time,
+)
+specs = Codec(JobSpec, JobSpec._fields, run_after=_time)
+inserted = Codec(Inserted, Inserted._fields, enqueued_at=_time)
+changes = Codec(Change, Change._fields, before=_state, after=_state)
+records = Codec(
+    lambda *values: JobRecord(**dict(zip(_RECORD, values, strict=True))),
+    _RECORD,
+    state=_state,
+    failure=_failure,
+    errors=_errors,
+    **{name: _time for name in _RECORD if name.endswith("_at") or name == "run_after"},
+)

@@ -1,0 +1,1 @@
+"""The supervisor of `runworker`, its children, and the errands it sends."""

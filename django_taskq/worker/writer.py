@@ -1,0 +1,243 @@
+"""Hand ended attempts to the store and tell the signals of what was written."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Protocol
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.tasks import task_backends
+from django.tasks.base import TaskError, TaskResultStatus
+
+from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.outcome import Outcome, Verdict
+from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.states import ENDED, Failure, State
+from django_taskq.results import readable
+from django_taskq.signals import attempt_failed, job_canceled, late_result
+from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.wakeup import Wakeup
+from django_taskq.worker.connections import drop_connections
+from django_taskq.worker.loop import Backoff
+from django_taskq.worker.outcomes import describe
+from django_taskq.worker.reports import report_finished, report_lost
+from django_taskq.worker.run import Ended
+
+logger = logging.getLogger("django_taskq.worker")
+
+LONGEST_BATCH = 500
+
+
+class Writer(Protocol):
+    """Where executors deliver what has ended."""
+
+    def put(self, ended: Ended) -> None:
+        """Take one ended attempt; safe from any thread."""
+
+    def close(self, timeout: float) -> bool:
+        """Write what is left; return whether all of it was."""
+
+
+class Recorder:
+    """Writes a batch of ended attempts and reports it. Used by one thread at a time."""
+
+    def __init__(self, store: Store, on_written: Callable[[Sequence[Fence]], None]) -> None:
+        self._store = store
+        self._on_written = on_written
+        self._sender = type(task_backends[store.alias])
+        self.late = 0
+
+    def write(self, batch: Sequence[Ended], *, is_repeat: bool = False) -> None:
+        """Write a batch of one worker id and report it. Raise what the store raises.
+
+        `is_repeat` says that an earlier call for this batch failed: its commit may have come
+        through all the same, so what is refused now is looked at once more.
+        """
+        states = self._finish(batch[0].claim.worker_id, batch)
+        if is_repeat and None in states:
+            states = self._settled(batch, states)
+        self._on_written([Fence(ended.claim.seq, ended.claim.attempt) for ended in batch])
+        for ended, state in zip(batch, states, strict=True):
+            self._report(ended, state)
+
+    def lose(self, claim: Claim, how: str) -> None:
+        """Have the store take back an attempt that died with a process of its own; report it."""
+        fence = Fence(claim.seq, claim.attempt)
+        state = self._store.lose(claim.worker_id, [fence], how, was_alone=True)[0]
+        self._on_written([fence])
+        if state is not None:
+            logger.warning(
+                "The process of job %s (attempt %d) %s; the job is %s now.",
+                claim.id, claim.attempt, how, state,
+            )  # fmt: skip
+        if state in ENDED:
+            report_lost(self._sender, self._store, [claim.id])
+
+    def _settled(self, batch: Sequence[Ended], states: list[State | None]) -> list[State | None]:
+        refused = [ended.claim.id for ended, state in zip(batch, states, strict=True) if not state]
+        records = {record.id: record for record in self._store.get(refused)}
+        settled = []
+        for ended, state in zip(batch, states, strict=True):
+            record = records.get(ended.claim.id)
+            if state is None and record is not None and _is_result_of(ended, record):
+                state = ended.outcome.next_state()
+            settled.append(state)
+        return settled
+
+    def _finish(self, worker_id: str, members: Sequence[Ended]) -> list[State | None]:
+        try:
+            return self._store.finish(worker_id, [ended.outcome for ended in members])
+        except (OperationalError, InterfaceError):
+            raise
+        except (DatabaseError, ArithmeticError, ValueError, TypeError) as error:
+            if len(members) > 1:
+                return [self._finish(worker_id, [ended])[0] for ended in members]
+            return self._store.finish(worker_id, [_unstorable(members[0].outcome, error)])
+
+    def _report(self, ended: Ended, state: State | None) -> None:
+        if state is None:
+            self._report_late(ended)
+        elif state in ENDED:
+            self._report_end(ended, state)
+        elif ended.outcome.verdict is Verdict.RETRY:
+            _close_result(ended, TaskResultStatus.READY)
+            logger.info(
+                "Job %s failed on attempt %d and runs again in %.1f s: %s",
+                ended.claim.id, ended.claim.attempt, ended.outcome.delay, ended.outcome.reason,
+            )  # fmt: skip
+            attempt_failed.send_robust(
+                self._sender,
+                task_result=ended.result,
+                exception=ended.exception,
+                duration=ended.duration,
+                delay=ended.outcome.delay,
+            )
+        elif ended.outcome.verdict is Verdict.RELEASED:
+            logger.debug(
+                "Job %s was given back on attempt %d: %s",
+                ended.claim.id, ended.claim.attempt, ended.outcome.reason,
+            )  # fmt: skip
+
+    def _report_end(self, ended: Ended, state: State) -> None:
+        if state is State.SUCCESSFUL:
+            _close_result(ended, TaskResultStatus.SUCCESSFUL)
+        else:
+            _close_result(ended, TaskResultStatus.FAILED)
+        if state is State.CANCELED:
+            job_canceled.send_robust(self._sender, task_result=ended.result)
+        report_finished(self._sender, ended.result, ended.duration, ended.exception)
+
+    def _report_late(self, ended: Ended) -> None:
+        self.late += 1
+        logger.warning(
+            "A late result of job %s (attempt %d, worker %s) was refused: the job has gone on.",
+            ended.claim.id, ended.claim.attempt, ended.claim.worker_id,
+        )  # fmt: skip
+        late_result.send_robust(
+            self._sender, task_result=ended.result, worker_id=ended.claim.worker_id
+        )
+
+
+class DirectWriter:
+    """Writes in the thread that ran the job: for a store in this process."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def put(self, ended: Ended) -> None:
+        """Write one ended attempt at once."""
+        self._recorder.write([ended])
+
+    def close(self, timeout: float) -> bool:
+        """Return True: nothing is ever left."""
+        return True
+
+
+class ThreadedWriter:
+    """Writes from a thread of its own what has gathered while the last write was under way.
+
+    So an idle worker writes a single result at once, and a busy one a hundred in one
+    transaction. While the store does not answer, outcomes wait in memory.
+    """
+
+    def __init__(self, recorder: Recorder, name: str) -> None:
+        self._recorder = recorder
+        self._line: deque[Ended] = deque()
+        self._wakeup = Wakeup()
+        self._is_closing = False
+        self._is_empty = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, ended: Ended) -> None:
+        """Take one ended attempt; it is written as soon as the thread is free."""
+        self._line.append(ended)
+        if not self._wakeup.is_set():
+            self._wakeup.set()
+
+    def close(self, timeout: float) -> bool:
+        """Write what is left, at most for `timeout` seconds."""
+        self._is_closing = True
+        self._wakeup.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while self._line or not self._is_closing:
+            if not self._line:
+                self._wakeup.wait()
+                self._wakeup.clear()
+                continue
+            gathered = [self._line.popleft() for _ in range(min(len(self._line), LONGEST_BATCH))]
+            for _, batch in groupby(gathered, key=lambda ended: ended.claim.worker_id):
+                self._write(list(batch))
+        drop_connections()
+
+    def _write(self, batch: list[Ended]) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                self._recorder.write(batch, is_repeat=not backoff.is_clear)
+                return
+            except Exception as error:
+                if backoff.is_clear:
+                    logger.warning(
+                        "%d results wait in memory, since they could not be written: %s: %s",
+                        len(batch), type(error).__name__, str(error).strip(),
+                    )  # fmt: skip
+                drop_connections()
+                Wakeup().wait(backoff.next_pause())
+
+
+def _close_result(ended: Ended, status: TaskResultStatus) -> None:
+    result = ended.result
+    _set(result, "status", status)
+    if status is not TaskResultStatus.READY:
+        _set(result, "finished_at", ended.outcome.finished_at)
+    if ended.outcome.error is not None:
+        path, text = ended.outcome.error
+        result.errors.append(TaskError(exception_class_path=path, traceback=text))
+    if status is TaskResultStatus.SUCCESSFUL:
+        _set(result, "_return_value", readable(ended.outcome.result or "null", None))
+
+
+def _is_result_of(ended: Ended, record: JobRecord) -> bool:
+    same_attempt = record.attempt == ended.claim.attempt
+    return same_attempt and record.state == ended.outcome.next_state()
+
+
+def _unstorable(outcome: Outcome, error: Exception) -> Outcome:
+    return outcome._replace(
+        verdict=Verdict.FAILED,
+        result=None,
+        metadata=None,
+        progress=None,
+        failure=Failure.ERROR,
+        reason=f"The outcome could not be stored: {type(error).__name__}.",
+        error=describe(error),
+    )
+
+
+_set = object.__setattr__

@@ -1,0 +1,1 @@
+"""The demonstration: thousands of real files, several tenants, a real worker."""

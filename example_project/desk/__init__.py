@@ -1,0 +1,1 @@
+"""The desk: customers hand in documents, jobs read them."""

@@ -1,0 +1,46 @@
+"""The TASKS aliases that tests run on, with the databases they may use."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from tests.running import DURABLE, POOLS
+
+# Other apps' tables need no flush between tests, which takes most of a test's time otherwise.
+OUR_APPS = ["django_taskq", "tests.app"]
+
+
+def on_database(*aliases: str) -> pytest.MarkDecorator:
+    """Mark a test as one that uses the databases behind durable aliases."""
+    return pytest.mark.django_db(transaction=True, databases=list(aliases), available_apps=OUR_APPS)
+
+
+EVERY_DURABLE = [pytest.param(alias, marks=on_database(alias)) for alias in DURABLE]
+# Tests of a pool get no database: that it needs none is part of what they prove.
+EVERY_ALIAS = [*POOLS, *EVERY_DURABLE]
+every_durable = pytest.mark.parametrize("durable", EVERY_DURABLE)
+
+
+def alias_fixture() -> Any:
+    """Return a fixture `alias` that runs a test on every alias, each time with a new store."""
+
+    @pytest.fixture(params=EVERY_ALIAS, name="alias")
+    def fresh_alias(request: pytest.FixtureRequest) -> Iterator[str]:
+        # Changed settings make Django and django_taskq drop all they have made from TASKS.
+        with override_settings(TASKS=settings.TASKS):
+            yield request.param
+
+    return fresh_alias
+
+
+def with_options(*aliases: str, **options: Any) -> override_settings:
+    """Add to the OPTIONS of aliases for a while."""
+    changed = {alias: _with_options(settings.TASKS[alias], options) for alias in aliases}
+    return override_settings(TASKS={**settings.TASKS, **changed})
+
+
+def _with_options(entry: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    return {**entry, "OPTIONS": {**entry.get("OPTIONS", {}), **options}}

@@ -1,0 +1,33 @@
+"""What every test shares. The servers are started by tests/settings.py, which is read earlier."""
+
+import signal
+import sqlite3
+from collections.abc import Generator
+
+import hypothesis
+import pytest
+
+from tests import servers
+
+# How long an example takes depends on the machine; pytest's own timeout bounds the whole test.
+hypothesis.settings.register_profile("taskq", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("taskq")
+
+
+# A shell that starts a run in the background has it ignore Ctrl-C, and every process of it too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"servers: SQLite {sqlite3.sqlite_version}, {servers.describe()}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep captured text sendable: xdist's channel breaks on the lone surrogates some tests log."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report

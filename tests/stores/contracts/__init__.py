@@ -1,0 +1,1 @@
+"""The promises of a store by subject; `tests.stores.contract` puts them together."""

@@ -1,0 +1,150 @@
+"""Where a store of the contract stands: how it is opened, and its back doors."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+import pytest
+from django.conf import settings
+
+from django_taskq.jobs.rules import Rules
+from django_taskq.jobs.states import ENDED, State
+from django_taskq.options import Options
+from django_taskq.stores.base import Store
+from django_taskq.stores.database import DatabaseStore
+from django_taskq.stores.database.clock import FrozenClock
+from django_taskq.stores.database.vendors import GENERIC, Vendor
+from django_taskq.stores.memory import MemoryStore
+
+
+class RowsInMemory:
+    """Stands for the rows of tenants and queues where no database is."""
+
+    def __init__(self) -> None:
+        self.rules = Rules()
+
+    def read(self) -> Rules:
+        """Return what the rows say."""
+        return self.rules
+
+
+class MemoryPlace:
+    """A store in this process, with leases."""
+
+    name = "memory"
+    sets_apart = False
+    databases: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self._rows = WeakKeyDictionary[Store, RowsInMemory]()
+
+    def open(self, clock: FrozenClock | None = None, **options: Any) -> Store:
+        """Return a new store under an alias of its own."""
+        read = Options(**options)
+        rows = RowsInMemory()
+        told = {} if clock is None else {"clock": lambda: clock.at}
+        store = MemoryStore(new_alias(), read, lease=read.lease, rules=rows.read, **told)
+        self._rows[store] = rows
+        return store
+
+    def rule(self, store: Store, rules: Rules) -> None:
+        """Have operators say this of tenants and queues, and the store know it."""
+        self._rows[store].rules = rules
+        store.refresh()
+
+    def force(self, store: Any, id: str, state: State) -> None:
+        """Put a job that no worker holds into a state that no verb leads to yet."""
+        board = store._board
+        job = board.jobs[id]
+        board.take_out(job)
+        if state in ENDED:
+            board.end(job, state, datetime.now(UTC))
+        else:
+            job.state = state
+
+
+class DatabasePlace:
+    """A store in a database of the tests, by its own vendor or by the plain one."""
+
+    sets_apart = True
+
+    def __init__(self, database: str, vendor: Vendor | None = None) -> None:
+        self.database = database
+        self.vendor = vendor
+        self.databases = frozenset({database})
+        engine = settings.DATABASES[database]["ENGINE"].rpartition(".")[2]
+        self.name = {"sqlite3": "sqlite"}.get(engine, engine) + ("-generic" if vendor else "")
+
+    def open(self, clock: FrozenClock | None = None, **options: Any) -> Store:
+        """Return a new store under an alias of its own."""
+        read = Options(database=self.database, **options)
+        return DatabaseStore(new_alias(), read, self.vendor, clock)
+
+    def rule(self, store: Store, rules: Rules) -> None:
+        """Have operators say this of tenants and queues, and the store know it."""
+        write_rules(self.database, rules)
+        store.refresh()
+
+    def force(self, store: Store, id: str, state: State) -> None:
+        """Put a job that no worker holds into a state that no verb leads to yet."""
+        from django_taskq.models import Job
+
+        row = Job.objects.using(self.database).filter(backend=store.alias, public_id=id)
+        row.update(
+            state=state,
+            eligible_at=None,
+            finished_at=datetime.now(UTC) if state in ENDED else None,
+        )
+
+
+type Place = MemoryPlace | DatabasePlace
+
+
+def write_rules(database: str, rules: Rules) -> None:
+    """Put rows of tenants and queues in place of those there are."""
+    from django_taskq.models import Queue, Tenant
+
+    Tenant.objects.using(database).all().delete()
+    Queue.objects.using(database).all().delete()
+    for name, (weight, max_running, rate, paused) in rules.tenants.items():
+        Tenant.objects.using(database).create(
+            name=name,
+            weight=weight,
+            max_running=max_running,
+            max_rate=None if rate is None else str(rate),
+            paused=paused,
+        )
+    for name, (max_running, paused) in rules.queues.items():
+        Queue.objects.using(database).create(name=name, max_running=max_running, paused=paused)
+
+
+def new_alias() -> str:
+    """Return an alias that no other test uses."""
+    return f"contract-{uuid4().hex[:12]}"
+
+
+def every_place() -> list[Any]:
+    """Return all places of this run as parameters, each marked with its databases."""
+    return [parameter(MemoryPlace()), *durable_places()]
+
+
+def durable_places() -> list[Any]:
+    """Return the places in databases as parameters."""
+    places = [
+        DatabasePlace("default"),
+        DatabasePlace("postgresql"),
+        DatabasePlace("default", GENERIC),
+        DatabasePlace("postgresql", GENERIC),
+    ]
+    if "mysql" in settings.DATABASES:
+        places.append(DatabasePlace("mysql"))
+    return [parameter(place) for place in places]
+
+
+def parameter(place: Place) -> Any:
+    """Return a place as a parameter of a test."""
+    marks = []
+    if place.databases:
+        marks.append(pytest.mark.django_db(transaction=True, databases=sorted(place.databases)))
+    return pytest.param(place, id=place.name, marks=marks)

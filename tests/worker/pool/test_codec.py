@@ -1,0 +1,64 @@
+"""What goes over the wire comes out as it went in."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from django_taskq.jobs.claim import Claim, TryError
+from django_taskq.jobs.outcome import Outcome, Verdict
+from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.states import Failure, State
+from django_taskq.stores.base import Change
+from django_taskq.worker.pool import codec
+from django_taskq.worker.pool.wire import _encode
+
+AT = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+ELSEWHERE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+ERRORS = (TryError("builtins.ValueError", "Traceback\n\ud800"), TryError("a.B", ""))
+
+CLAIM = Claim(
+    1, "id", "a.task", '["é"]', "{}", "mail", "acme", 5, 2, 1, 0, None, "w1", AT, ELSEWHERE, AT,
+    None, '["w0"]', '{"a": 1}', None, None, 12.5, ERRORS,
+)  # fmt: skip
+RECORD = JobRecord(
+    **dict.fromkeys(JobRecord.__dataclass_fields__)
+    | {
+        "seq": 1, "id": "id", "state": State.FAILED, "failure": Failure.LOST, "enqueued_at": AT,
+        "run_after": ELSEWHERE, "finished_at": AT, "errors": ERRORS,
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reader", "value"),
+    [
+        (codec.claims, CLAIM),
+        (codec.claims, CLAIM._replace(errors=(), run_after=None, started_at=AT)),
+        (codec.outcomes, Outcome(1, 2, Verdict.SUCCEEDED, AT, AT, '["w1"]', "null")),
+        (
+            codec.outcomes,
+            Outcome(1, 2, Verdict.RETRY, error=ERRORS[0], delay=1.5, metadata="{}", progress="[]"),
+        ),
+        (codec.outcomes, Outcome(1, 2, Verdict.FAILED, failure=Failure.REJECTED, reason="no")),
+        (codec.specs, JobSpec("id", "a.task", run_after=ELSEWHERE, metadata="{}")),
+        (codec.specs, JobSpec("id", "a.task")),
+        (codec.inserted, Inserted("id", AT)),
+        (codec.changes, Change("id", State.READY, State.CANCELED, is_asked=True)),
+        (codec.changes, Change("id", None, None)),
+        (codec.records, RECORD),
+        (codec.records, replace(RECORD, state="LATER", failure="novel")),
+    ],
+)
+def test_a_value_survives_the_wire(reader: Any, value: Any) -> None:
+    read = reader.read(json.loads(_encode(value)))
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_what_has_no_form_on_the_wire_is_refused() -> None:
+    with pytest.raises(TypeError, match="goes over the wire"):
+        _encode([object()])
