@@ -33,13 +33,15 @@ class Notepad:
     transaction that the job has open.
     """
 
-    __slots__ = ("claim", "has_begun", "is_cancel_asked", "is_dirty", "mark", "metadata",
-                 "metadata_text", "progress", "saved", "started")  # fmt: skip
+    __slots__ = ("claim", "ctx", "ctx_text", "has_begun", "is_cancel_asked", "is_dirty", "mark",
+                 "metadata", "metadata_text", "progress", "saved", "started")  # fmt: skip
 
     def __init__(self, claim: Claim, metadata: dict[str, Any], started: float) -> None:
         self.claim = claim
         self.metadata = metadata
         self.metadata_text = claim.metadata
+        self.ctx: dict[str, Any] | None = None
+        self.ctx_text = claim.ctx
         self.progress: str | None = None
         self.started = started
         self.has_begun = False
@@ -62,6 +64,16 @@ class Notepad:
         text = payload.encode(self.metadata, "the metadata")
         return None if text == self.metadata_text else text
 
+    def changed_ctx(self) -> str | None:
+        """Return `job.ctx` as JSON where it differs from what is stored, else None.
+
+        Raise TypeError or ValueError where it is no JSON.
+        """
+        if self.ctx is None or (not self.ctx and self.ctx_text is None):
+            return None
+        text = payload.encode(self.ctx, "job.ctx")
+        return None if text == self.ctx_text else text
+
     def storable_change(self) -> str | None:
         """Return what `changed_metadata` does, None where it is no JSON or changes right now."""
         try:
@@ -83,6 +95,17 @@ class JobContext(TaskContext):  # type: ignore[misc]
     def metadata(self) -> dict[str, Any]:
         """The metadata of the job. Changes are stored when the attempt ends, or by a save."""
         return self._notepad.metadata
+
+    @property
+    def ctx(self) -> dict[str, Any]:
+        """What middlewares keep with the job across its tries: JSON, theirs to share.
+
+        Stored with the end of each attempt but a success, after which nobody asks for it.
+        """
+        pad = self._notepad
+        if pad.ctx is None:
+            pad.ctx = read_ctx(pad.ctx_text)
+        return pad.ctx
 
     @property
     def age(self) -> timedelta:
@@ -130,6 +153,15 @@ class JobContext(TaskContext):  # type: ignore[misc]
     async def asave_metadata(self) -> None:
         """Store the metadata now. Raise TypeError or ValueError where it is no JSON."""
         await sync_to_async(self.save_metadata, thread_sensitive=False)()
+
+
+def read_ctx(text: str | None) -> dict[str, Any]:
+    """Read a stored ctx; one that cannot be read counts as empty."""
+    try:
+        stored = payload.decode(text or "{}")
+    except ValueError:
+        return {}
+    return stored if isinstance(stored, dict) else {}
 
 
 current_result_id: ContextVar[str | None] = ContextVar("current_result_id", default=None)

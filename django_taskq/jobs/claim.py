@@ -65,6 +65,7 @@ class Claim(NamedTuple):
     metadata: str | None
     options: str | None
     ctx: str | None
+    trace: str | None
     read_at: float
     errors: tuple[TryError, ...] = ()
     start_by: float | None = None

@@ -20,7 +20,8 @@ class Verdict(StrEnum):
 class Outcome(NamedTuple):
     """One attempt's end, ready to be written.
 
-    `started_at` is None where the function never ran; such an attempt is not listed among the
+    `log` is what the attempt logged, its end where that was long. `started_at` is None where
+    the function never ran; such an attempt is not listed among the
     job's worker ids. `delay` is in seconds from the write. A release costs no try.
     """
 
@@ -40,6 +41,7 @@ class Outcome(NamedTuple):
     ctx: str | None = None
     first_started_at: datetime | None = None
     is_first_attempt: bool = True
+    log: str | None = None
 
     @property
     def costs_try(self) -> bool:
@@ -51,7 +53,11 @@ class Outcome(NamedTuple):
         """Whether the attempt is kept in a row of its own; a first-try success is not."""
         if self.verdict is Verdict.RELEASED:
             return False
-        return self.verdict is not Verdict.SUCCEEDED or not self.is_first_attempt
+        return (
+            self.verdict is not Verdict.SUCCEEDED
+            or not self.is_first_attempt
+            or self.log is not None
+        )
 
     def next_state(self, *, is_cancel_asked: bool = False) -> State:
         """Return where the job goes.

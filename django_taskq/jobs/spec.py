@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django_taskq.jobs.limits import NO_GATE
+from django_taskq.jobs.unique import OnDuplicate
 
 NO_ARGS = "[]"
 NO_KWARGS = "{}"
@@ -17,7 +18,11 @@ class Band:
 
 
 class JobSpec(NamedTuple):
-    """One job to insert. Payloads are JSON text already; times are aware."""
+    """One job to insert. Payloads are JSON text already; times are aware.
+
+    With a `unique_key` it is stored only where no unfinished job has the same; `on_duplicate`
+    says what happens otherwise. `trace` is what the middlewares send along (JSON text).
+    """
 
     id: str
     task: str
@@ -31,6 +36,10 @@ class JobSpec(NamedTuple):
     metadata: str | None = None
     options: str | None = None
     gate: str = NO_GATE
+    task_id: str | None = None
+    unique_key: str | None = None
+    on_duplicate: OnDuplicate = OnDuplicate.RAISE
+    trace: str | None = None
 
     @property
     def band(self) -> int:

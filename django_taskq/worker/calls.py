@@ -16,7 +16,8 @@ from django_taskq.jobs import payload
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.durations import in_seconds
 from django_taskq.loading import load_or_stand_in, load_task, with_changes
-from django_taskq.middleware.stack import Stack, Stacks
+from django_taskq.middleware.registry import stacks_of
+from django_taskq.middleware.stack import Stack
 from django_taskq.results import make_result, readable
 from django_taskq.worker import outcomes
 from django_taskq.worker.limits import TimeLimits
@@ -54,7 +55,7 @@ class Calls:
     ) -> None:
         self.alias = alias
         self.running: dict[int, Notepad] = {}
-        self._stacks = Stacks()
+        self._stacks = stacks_of(alias)
         self._tasks: dict[tuple[str, int, str, str | None], Loaded] = {}
         self._async_paths: dict[str, bool] = {}
         self._poke = poke

@@ -67,7 +67,8 @@ def failure(
     Run again later, or the end; or given back where a middleware asked for that in time.
     """
     if isinstance(exception, ReleaseError) and not notepad.has_begun:
-        return _release(claim, exception, ended)
+        return _release(claim, notepad, exception, ended)
+    ctx = _stored_ctx(notepad, exception)
     error = describe(exception)
     delay = _delay(claim, result, exception, rule, spread)
     verdict = Verdict.FAILED if delay is None else Verdict.RETRY
@@ -85,11 +86,12 @@ def failure(
         delay=delay or 0.0,
         metadata=_stored_metadata(notepad),
         progress=notepad.progress,
+        ctx=ctx,
         is_first_attempt=claim.attempt == 1,
     )
 
 
-def _release(claim: Claim, asked: ReleaseError, ended: float) -> Outcome:
+def _release(claim: Claim, notepad: Notepad, asked: ReleaseError, ended: float) -> Outcome:
     return Outcome(
         claim.seq,
         claim.attempt,
@@ -99,6 +101,7 @@ def _release(claim: Claim, asked: ReleaseError, ended: float) -> Outcome:
         claim.worker_ids or "[]",
         reason=payload.printable(str(asked), LONGEST_REASON),
         delay=min(FURTHEST, max(0.0, asked.delay)),
+        ctx=_stored_ctx(notepad, asked),
         is_first_attempt=claim.attempt == 1,
     )
 
@@ -194,4 +197,12 @@ def _stored_metadata(notepad: Notepad) -> str | None:
     try:
         return notepad.changed_metadata()
     except (TypeError, ValueError):
+        return None
+
+
+def _stored_ctx(notepad: Notepad, exception: BaseException) -> str | None:
+    try:
+        return notepad.changed_ctx()
+    except (TypeError, ValueError, RuntimeError) as error:
+        exception.add_note(f"What stood in job.ctx is lost: {error}")
         return None

@@ -18,7 +18,7 @@ from django.tasks import task as django_task
 from django_taskq import RejectError, RetryError, current_job, get_job, task, wait
 from django_taskq.exceptions import ReleaseError, TaskTimeout
 from django_taskq.jobs.states import Failure
-from django_taskq.middleware import MaxAge, MaxRate, Middleware, stack
+from django_taskq.middleware import MaxAge, MaxRate, Middleware, registry, stack
 from django_taskq.middleware.stack import Stacks
 from django_taskq.worker.calls import Calls
 from django_taskq.worker.run import Ended
@@ -104,6 +104,12 @@ def plain(value: int) -> int:
 def page() -> str:
     """A page of this test alone."""
     return uuid4().hex
+
+
+@pytest.fixture(autouse=True)
+def _own_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each test build its stacks anew."""
+    monkeypatch.setattr(registry, "_stacks", {})
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def is_plain(outcome: Outcome) -> bool:
         and outcome.metadata is None
         and outcome.progress is None
         and outcome.ctx is None
+        and outcome.log is None
     )
 
 
@@ -102,6 +103,7 @@ def attempt_of(outcome: Outcome, state: State, worker_id: str, now: datetime) ->
         reason=CANCELED_RUNNING if state is State.CANCELED else outcome.reason,
         exception_class=path,
         traceback=traceback,
+        log=outcome.log,
         started_at=storable(outcome.started_at),
         finished_at=storable(outcome.finished_at or now),
     )

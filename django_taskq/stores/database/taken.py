@@ -9,11 +9,11 @@ from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.rows import errors_of
 
-# What a claim reads of a row: the fields of Claim up to `ctx`, and the rank.
+# What a claim reads of a row: the fields of Claim up to `trace`, and the rank.
 COLUMNS = (
     "seq", "public_id", "task", "args", "kwargs", "queue", "tenant", "priority", "attempt",
     "tries", "lost", "max_tries", "worker_id", "enqueued_at", "run_after", "claimed_at",
-    "started_at", "worker_ids", "metadata", "options", "ctx", "rank",
+    "started_at", "worker_ids", "metadata", "options", "ctx", "trace", "rank",
 )  # fmt: skip
 
 

@@ -81,11 +81,13 @@ def make_claim(job: MemoryJob, read_at: float) -> Claim:
         job.worker_id,  # type: ignore[arg-type]
         job.enqueued_at, spec.run_after,
         job.claimed_at,  # type: ignore[arg-type]
-        job.started_at, job.worker_ids, job.metadata, spec.options, job.ctx, read_at, job.errors,
-        job.start_by,
+        job.started_at, job.worker_ids, job.metadata, spec.options, job.ctx, spec.trace, read_at,
+        job.errors, job.start_by,
     )  # fmt: skip
 
 
 def copy_of(job: MemoryJob, id: str) -> JobSpec:
     """Return the spec of a new job like this one, due at once."""
-    return job.spec._replace(id=id, run_after=None, metadata=job.metadata)
+    return job.spec._replace(
+        id=id, run_after=None, metadata=job.metadata, task_id=None, unique_key=None, trace=None
+    )

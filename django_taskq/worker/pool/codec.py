@@ -12,6 +12,7 @@ from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.unique import OnDuplicate
 from django_taskq.stores.base import Change
 
 type Reader = Callable[[Any], Any]
@@ -66,7 +67,7 @@ outcomes = Codec(
     error=lambda value: TryError(*value),
     first_started_at=_time,
 )
-specs = Codec(JobSpec, JobSpec._fields, run_after=_time)
+specs = Codec(JobSpec, JobSpec._fields, run_after=_time, on_duplicate=OnDuplicate)
 inserted = Codec(Inserted, Inserted._fields, enqueued_at=_time)
 changes = Codec(Change, Change._fields, before=_state, after=_state)
 records = Codec(

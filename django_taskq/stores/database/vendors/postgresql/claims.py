@@ -238,6 +238,6 @@ def _taken_of(row: tuple[Any, ...], claimed_at: datetime, read_at: float) -> Tak
     run_after, started_at = row[14], row[16]
     claim = Claim._make((
         *row[:13], row[13].replace(tzinfo=UTC), run_after and run_after.replace(tzinfo=UTC),
-        claimed_at, started_at and started_at.replace(tzinfo=UTC), *row[17:21], read_at, (), None,
+        claimed_at, started_at and started_at.replace(tzinfo=UTC), *row[17:-1], read_at, (), None,
     ))  # fmt: skip
-    return Taken(row[21], row[0], claim)
+    return Taken(row[-1], row[0], claim)

@@ -75,7 +75,7 @@ finished AS (
 ),
 history AS (
     INSERT INTO taskq_attempt (
-        job_id, attempt, worker_id, verdict, failure, reason, exception_class, traceback,
+        job_id, attempt, worker_id, verdict, failure, reason, exception_class, traceback, log,
         started_at, finished_at
     )
     SELECT
@@ -86,7 +86,7 @@ history AS (
         CASE WHEN held.is_canceled THEN '{JOB_CANCELED}' ELSE held.path END,
         CASE WHEN held.is_canceled THEN COALESCE(held.traceback, '{CANCELED_RUNNING}')
             ELSE held.traceback END,
-        held.started_at, COALESCE(held.finished_at, {{now}})
+        held.log, held.started_at, COALESCE(held.finished_at, {{now}})
     FROM held
     WHERE held.is_kept OR held.is_canceled
 )
@@ -118,6 +118,7 @@ _TYPES = _PLAIN_TYPES | {
     "reason": "text", "delay": "float8", "tries": "integer", "metadata": "text",
     "progress": "text", "ctx": "text", "is_kept": "boolean", "path": "text",
     "traceback": "text", "job_failure": "text", "job_reason": "text",
+    "log": "text",
 }  # fmt: skip
 _NOTE_TYPES = {
     "seq": "bigint", "attempt": "integer", "started_at": "timestamptz", "progress": "text",
@@ -206,4 +207,5 @@ def _other_columns(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
         "traceback": [traceback for _, traceback in errors],
         "job_failure": [failure and failure.value for failure, _ in failures],
         "job_reason": [reason for _, reason in failures],
+        "log": [outcome.log for outcome in outcomes],
     }

@@ -15,11 +15,12 @@ _TYPES = {
     "id": "uuid", "task": "text", "queue": "text", "tenant": "text", "args": "text",
     "kwargs": "text", "options": "text", "metadata": "text", "max_tries": "integer",
     "priority": "smallint", "band": "smallint", "rank": "bigint", "gate": "text",
-    "run_after": "timestamptz",
+    "task_id": "text", "unique_key": "text", "trace": "text", "run_after": "timestamptz",
 }  # fmt: skip
 _COLUMNS = """
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-    rank, gate, run_after, backend, state, enqueued_at, eligible_at, due_at"""
+    rank, gate, task_id, unique_key, trace, run_after, backend, state, enqueued_at, eligible_at,
+    due_at"""
 
 # What PRIORITY_AGING adds to the priority's part of a rank; see JobSpec.rank.
 _AGED = "(extract(epoch FROM GREATEST({now}, %(run_after)s::timestamptz)) * 1000)::bigint + "
@@ -40,7 +41,7 @@ WITH stored AS (
     INSERT INTO taskq_job ({_COLUMNS})
     SELECT
         id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-        {{aged}}rank, gate, run_after, %(backend)s,
+        {{aged}}rank, gate, task_id, unique_key, trace, run_after, %(backend)s,
         CASE WHEN run_after > {{now}} THEN 'SCHEDULED' ELSE 'READY' END,
         {{now}},
         CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
@@ -95,5 +96,6 @@ class PostgresqlInserts(Inserts):
         return (
             spec.id, spec.task, spec.queue, spec.tenant, spec.args, spec.kwargs, spec.options,
             spec.metadata, spec.max_tries, spec.priority, spec.band,
-            -int(spec.priority * self._point), spec.gate, spec.run_after,
+            -int(spec.priority * self._point), spec.gate, spec.task_id, spec.unique_key, spec.trace,
+            spec.run_after,
         )  # fmt: skip

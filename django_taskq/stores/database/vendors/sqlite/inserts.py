@@ -12,8 +12,11 @@ from django_taskq.stores.database.vendors.sqlite.moments import text_of, zone_of
 _INSERT = """
 INSERT INTO taskq_job (
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-    rank, gate, run_after, backend, state, enqueued_at, eligible_at, due_at
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    rank, gate, task_id, unique_key, trace, run_after, backend, state, enqueued_at, eligible_at,
+    due_at
+) VALUES (
+    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+)
 """
 
 
@@ -46,6 +49,6 @@ class SqliteInserts(Inserts):
         return (
             spec.id.replace("-", ""), spec.task, spec.queue, spec.tenant, spec.args, spec.kwargs,
             spec.options, spec.metadata, spec.max_tries, spec.priority, spec.band,
-            spec.rank(self.place.options.priority_aging, now), spec.gate, run_after,
-            self.place.backend, *times,
+            spec.rank(self.place.options.priority_aging, now), spec.gate, spec.task_id,
+            spec.unique_key, spec.trace, run_after, self.place.backend, *times,
         )  # fmt: skip
