@@ -164,7 +164,8 @@ def test_a_retry_does_not_wait_longer_than_it_must(alias: str, delay: float) -> 
         wait(result, timeout=10)
         seconds = perf_counter() - started
     assert result.return_value == 4
-    assert seconds < 3 * delay + 1.5
+    # Three polls would take three seconds.
+    assert seconds < 3 * delay + 2.9
 
 
 # What a task says itself.

@@ -307,10 +307,11 @@ def test_the_interpreter_ends_in_time_while_a_job_runs_on() -> None:
         print("the main thread ends")
         """,
         uses_databases=False,
-        timeout=30,
+        timeout=60,
     )
     assert ran.output == "the main thread ends"
-    assert ran.seconds < 13
+    # Ten seconds of grace, and what a busy machine takes for the rest; the job takes 60.
+    assert ran.seconds < 40
     assert "Traceback" not in ran.errors
 
 
@@ -335,7 +336,7 @@ def test_jobs_that_end_soon_are_not_cut_off_by_the_end_of_the_interpreter() -> N
         uses_databases=False,
     )
     assert ran.output == "SUCCESSFUL"
-    assert ran.seconds < 8
+    assert ran.seconds < 30
 
 
 # Where it runs.

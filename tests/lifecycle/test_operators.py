@@ -18,7 +18,7 @@ pytestmark = pytest.mark.lifecycle
 
 SEEN_WITHIN = 5.0
 # What was handed out just before still starts, and the clock of a test is read late.
-SLACK = 0.5
+SLACK = 3.0
 QUIET = 1.0
 JOB = 0.2
 

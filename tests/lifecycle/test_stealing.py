@@ -16,7 +16,8 @@ pytestmark = pytest.mark.lifecycle
 ROUNDS = 7
 OWN, FOREIGN = 6, 3
 JOB = 0.01
-LONGEST_GAP = 0.1
+# A poll is a second; what the figure is where nothing else runs, docs/fairness.md tells.
+LONGEST_GAP = 0.5
 
 
 @pytest.mark.parametrize("steal", ["*", "other,third"])

@@ -24,7 +24,7 @@ pytestmark = [
 
 SERVER_CONNECTIONS = 4
 POLL_INTERVAL = 0.7
-SLACK = 0.5
+SLACK = 5.0
 LONE_JOBS = 4
 
 

@@ -229,6 +229,7 @@ def test_what_is_no_context_manager_is_told_to_be_none(run: Run, page: str, noti
     assert "Expected Wrong to return a context manager, got 5." in result.errors[0].traceback
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kinds", [(), (Noting, Noting), (AsyncNoting,), (Noting, AsyncNoting)])
 def test_a_failure_is_let_go_of_with_its_end(
     monkeypatch: pytest.MonkeyPatch, page: str, kinds: Sequence[Any]
