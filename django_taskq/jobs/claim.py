@@ -20,7 +20,8 @@ class ClaimRequest(NamedTuple):
     starts are limited are handed out for those alone, since they count as running from then on.
     `slots` is how many the worker runs at a time, None for `limit`; a tenant's share is a share
     of these. With `tenants` only these are served, and those in `steal` where these have nothing
-    that could start, for the slots that are `idle`, None for `free`: never ahead.
+    that could start, for the slots that are `idle`, None for `free`: never ahead. `patience` is by
+    how many seconds longer than elsewhere a start takes here that a rate counts; it costs starts.
     """
 
     worker_id: str
@@ -33,6 +34,7 @@ class ClaimRequest(NamedTuple):
     slots: int | None = None
     tenants: Tenants | None = None
     steal: Tenants | None = None
+    patience: float = 0.0
 
 
 class Claim(NamedTuple):

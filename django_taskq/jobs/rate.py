@@ -41,27 +41,36 @@ class Rate(NamedTuple):
         spread = round((self.period + 2 * self.slack) * 1_000_000)
         return timedelta(microseconds=-(-spread // self.starts))
 
-    def room(self, next_at: datetime | None, now: datetime) -> int:
+    # `patience` is by how many seconds a start may come later than by the slack, on a host that is
+    # too busy to start anything in time. Whatever follows comes as much later, so that it breaks
+    # no rate: it costs starts.
+
+    def room(self, next_at: datetime | None, now: datetime, patience: float = 0.0) -> int:
         """Return how many may start now; `next_at` is what `spend` last returned, if ever."""
         early = now + timedelta(seconds=self.slack) - max(next_at or now, now)
-        return 0 if early < timedelta(0) else 1 + early // self.interval
+        return 0 if early < timedelta(0) else 1 + early // self._step(patience)
 
     def opens_in(self, next_at: datetime | None, now: datetime) -> float:
         """Return the seconds until one may start, 0 where that is now."""
         wait = (next_at or now) - timedelta(seconds=self.slack) - now
         return max(0.0, wait.total_seconds())
 
-    def ends_in(self, next_at: datetime | None, now: datetime) -> float:
+    def ends_in(self, next_at: datetime | None, now: datetime, patience: float = 0.0) -> float:
         """Return the seconds within which a start has to come that is counted now.
 
         It may be early by the slack, and late by it: who was counted early has longer.
         """
         early = max(next_at or now, now) - now
-        return early.total_seconds() + self.slack
+        return early.total_seconds() + self.slack + patience
 
-    def spend(self, next_at: datetime | None, now: datetime, starts: int) -> datetime:
+    def spend(
+        self, next_at: datetime | None, now: datetime, starts: int, patience: float = 0.0
+    ) -> datetime:
         """Return when the next start is due after so many now."""
-        return max(next_at or now, now) + starts * self.interval
+        return max(next_at or now, now) + starts * self._step(patience)
+
+    def _step(self, patience: float) -> timedelta:
+        return self.interval + timedelta(seconds=patience) if patience else self.interval
 
     def __str__(self) -> str:
         (unit,) = (unit for unit, seconds in _PERIODS.items() if seconds == self.period)

@@ -88,6 +88,7 @@ class Claimer:
             slots=self._crew.slots,
             tenants=settings.tenants,
             steal=settings.steal,
+            patience=self._crew.patience,
         )
 
     def _left(self) -> int | None:

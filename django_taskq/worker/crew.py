@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.outcome import Verdict
 from django_taskq.stores.base import Fence, Store
 from django_taskq.worker.executors.base import Hooks, MakeExecutor
 from django_taskq.worker.intake import Intake
 from django_taskq.worker.marks import Marks
+from django_taskq.worker.patience import Patience
 from django_taskq.worker.run import Ended
 from django_taskq.worker.settings import WorkerSettings
 from django_taskq.worker.writer import DirectWriter, Recorder, ThreadedWriter, Writer
@@ -39,6 +41,7 @@ class Crew:
         self._on_dropped = on_dropped
         self._in_hand: dict[int, int] = {}
         self._intake = Intake(settings.threads)
+        self._patience = Patience()
         self._line, self._moved_at = 0, 0.0
         hooks = Hooks(
             self._deliver, self._lose, may_start, self._drop, on_room, on_note, is_stopping, marks
@@ -74,6 +77,11 @@ class Crew:
     def idle(self) -> int:
         """How many more claims could start at once."""
         return self._executor.startable
+
+    @property
+    def patience(self) -> float:
+        """By how many seconds longer than usual a rated start takes here."""
+        return self._patience.seconds
 
     @property
     def startable(self) -> int:
@@ -152,6 +160,8 @@ class Crew:
 
     def _deliver(self, ended: Ended) -> None:
         self._intake.learn(ended.duration)
+        if ended.claim.start_by is not None:
+            self._patience.learn(ended.outcome.verdict is Verdict.RELEASED)
         self._writer.put(ended)
 
     def _lose(self, claim: Claim, how: str) -> None:

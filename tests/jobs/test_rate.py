@@ -33,19 +33,23 @@ def latest(rate: Rate, at: datetime, part: float) -> datetime:
 
 @given(
     rates,
-    st.lists(st.tuples(st.floats(0, 3), st.integers(0, 50), parts), max_size=200),
+    st.lists(
+        st.tuples(st.floats(0, 3), st.integers(0, 50), parts, st.sampled_from([0.0, 0.005, 0.3])),
+        max_size=200,
+    ),
 )
 def test_no_window_of_a_period_sees_more_starts_than_the_rate_says(
-    rate: Rate, asks: list[tuple[float, int, float]]
+    rate: Rate, asks: list[tuple[float, int, float, float]]
 ) -> None:
     now, next_at = START, None
     starts: list[datetime] = []
-    for wait, wanted, late in asks:
+    for wait, wanted, late, patience in asks:
         now += timedelta(seconds=wait * rate.period / rate.starts)
-        given = min(wanted, rate.room(next_at, now))
-        if given:
-            next_at = rate.spend(next_at, now, given)
-            starts += [latest(rate, now, late)] * given
+        for _ in range(min(wanted, rate.room(next_at, now, patience))):
+            # Each as early as it is counted, or as late as it is allowed.
+            ends_in = rate.ends_in(next_at, now, patience)
+            starts.append(now + timedelta(seconds=max(0.0, late) * ends_in))
+            next_at = rate.spend(next_at, now, 1, patience)
 
     assert most_in_a_window(starts, rate.period) <= rate.starts
 

@@ -39,6 +39,7 @@ def claimer_of(
         idle=startable,
         startable=startable,
         slots=4,
+        patience=0.0,
         room=lambda: room,
         learn_claim=lambda seconds: None,
     )

@@ -39,7 +39,8 @@ def crew_of(executor: Busy, *, seconds: float) -> Crew:
     )
     crew._writer = SimpleNamespace(put=lambda ended: None)  # type: ignore[assignment]
     for _ in range(500):
-        crew._deliver(SimpleNamespace(duration=seconds))  # type: ignore[arg-type]
+        ended = SimpleNamespace(duration=seconds, claim=SimpleNamespace(start_by=None))
+        crew._deliver(ended)  # type: ignore[arg-type]
     return crew
 
 

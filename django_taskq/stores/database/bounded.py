@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import F, QuerySet
 
+from django_taskq.jobs.claim import ClaimRequest
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.limits import Limit
 from django_taskq.jobs.rules import Rules
@@ -86,7 +87,11 @@ class BoundedClaims:
         self._columns = columns
 
     def claim(
-        self, worker_id: str, wanted: Sequence[Bounded], jobs: QuerySet[Job], choose: Choose
+        self,
+        request: ClaimRequest,
+        wanted: Sequence[Bounded],
+        jobs: QuerySet[Job],
+        choose: Choose,
     ) -> BoundedTake:
         """Hand out those of `jobs` that `choose` returns, asked in the transaction that counted."""
         closed: dict[Bounded, float | None] = {}
@@ -97,15 +102,20 @@ class BoundedClaims:
             wanted = [bounded for bounded in wanted if bounded not in closed]
         if not wanted:
             return BoundedTake([], closed)
-        taken, later = self.place.settle(self._claim, worker_id, wanted, jobs, choose)
+        taken, later = self.place.settle(self._claim, request, wanted, jobs, choose)
         return BoundedTake(taken, closed | later)
 
     def _claim(
-        self, worker_id: str, wanted: Sequence[Bounded], jobs: QuerySet[Job], choose: Choose
+        self,
+        request: ClaimRequest,
+        wanted: Sequence[Bounded],
+        jobs: QuerySet[Job],
+        choose: Choose,
     ) -> BoundedTake:
+        worker_id = request.worker_id
         with self.place.transaction():
             asked_at = time.monotonic()
-            budgets = self._rows.lock(limits_of(wanted))
+            budgets = self._rows.lock(limits_of(wanted), request.patience)
             held = [bounded for bounded in wanted if budgets.knows(bounded.limits)]
             kept, rows = self._keep(jobs, budgets, held, choose)
             self._write(worker_id, rows, budgets)

@@ -68,17 +68,17 @@ class Claims:
                 search.add(look, window_of(self.find(look), look))
             turn = Round(search, book, wanted, request.slots or request.limit)
             if turn.starts:
-                taken += self._take_turn(request.worker_id, turn)
+                taken += self._take_turn(request, turn)
             elif not search.pass_over():
                 book.come_back_in(search.goes_on_in)
                 break
         return taken
 
-    def _take_turn(self, worker_id: str, turn: Round) -> list[Taken]:
+    def _take_turn(self, request: ClaimRequest, turn: Round) -> list[Taken]:
         for visits in turn.plain:
-            turn.add(visits, self.take(worker_id, visits))
+            turn.add(visits, self.take(request.worker_id, visits))
         if turn.limited:
-            turn.add_limited(self._limited.take(worker_id, turn.limited, turn.free, self.rules))
+            turn.add_limited(self._limited.take(request, turn.limited, turn.free, self.rules))
         return turn.end()
 
     def opens_in(self, worker_id: str) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet, Value
 
+from django_taskq.jobs.claim import ClaimRequest
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.states import State
@@ -61,7 +62,7 @@ class Limited:
         self._claims = BoundedClaims(place)
 
     def take(
-        self, worker_id: str, visits: Sequence[LimitedVisit], free: int, rules: Rules
+        self, request: ClaimRequest, visits: Sequence[LimitedVisit], free: int, rules: Rules
     ) -> LimitedTake:
         """Take at most `share` jobs for each visit and `free` in all, one from each in turn,
         within a lane by rank and seq whatever their gates.
@@ -78,7 +79,7 @@ class Limited:
         def choose(draft: Draft) -> list[Choice]:
             return self._choose(visits, free, draft)
 
-        taken, closed = self._claims.claim(worker_id, wanted, self._ready(), choose)
+        taken, closed = self._claims.claim(request, wanted, self._ready(), choose)
         return LimitedTake(
             taken,
             frozenset((b.lane, b.gate) for b in (*paused, *closed)),

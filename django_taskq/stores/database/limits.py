@@ -38,9 +38,9 @@ class LimitRows:
             next_at |= dict.fromkeys(missing)
         return Budgets(self._running(bounds), next_at, now)
 
-    def lock(self, bounds: Iterable[Bound]) -> Budgets:
+    def lock(self, bounds: Iterable[Bound], patience: float = 0.0) -> Budgets:
         """Lock limits in the order of their keys, within a transaction, and return what they
-        leave; those that somebody else has locked are passed over.
+        leave to a claim of such patience; those that somebody else has locked are passed over.
         """
         bounds = frozenset(bounds)
         keys = {bound.key for bound in bounds}
@@ -51,7 +51,7 @@ class LimitRows:
         next_at, now = self._read(locked)
         # In a statement of its own: the snapshot of the one that locks is older than its locks.
         running = self._running(bound for bound in bounds if bound.key in next_at)
-        return Budgets(running, next_at, now)
+        return Budgets(running, next_at, now, patience)
 
     def write(self, next_at: Mapping[str, datetime]) -> None:
         """Write what the rates of locked rows keep, by one statement."""

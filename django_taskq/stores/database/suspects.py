@@ -65,7 +65,7 @@ class Suspects:
                     if (served is None or apart.tenant in served)
                     and not rules.is_paused(apart.queue, apart.tenant)
                 ]
-                taken += self._take(request.worker_id, allowed, wanted, rules)
+                taken += self._take(request, allowed, wanted, rules)
         return with_errors(self.place, [row.claim for row in taken])
 
     def set_apart(self, seqs: Sequence[int]) -> None:
@@ -78,7 +78,7 @@ class Suspects:
         return self.place.workers().filter(pk=worker_id, is_solo=True).exists()
 
     def _take(
-        self, worker_id: str, suspects: Sequence[Apart], wanted: int, rules: Rules
+        self, request: ClaimRequest, suspects: Sequence[Apart], wanted: int, rules: Rules
     ) -> list[Taken]:
         known = {apart.seq: bounded_of(apart.lane, apart.gate, rules) for apart in suspects}
 
@@ -97,7 +97,7 @@ class Suspects:
             return choices
 
         wanted_of = list(dict.fromkeys(known.values()))
-        return self._claims.claim(worker_id, wanted_of, self._apart(), choose).taken
+        return self._claims.claim(request, wanted_of, self._apart(), choose).taken
 
     def _pages(self, request: ClaimRequest) -> Iterator[list[Apart]]:
         """Return the suspects of the queues asked for, in the order they should start."""

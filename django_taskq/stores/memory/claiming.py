@@ -223,7 +223,7 @@ class Claiming:
         return min(firsts)[2] if firsts else None
 
     def _start(self, limits: tuple[Limit, ...]) -> float | None:
-        ends_in = self._limits.spend(limits, self._now)
+        ends_in = self._limits.spend(limits, self._now, self._request.patience)
         return None if ends_in is None else self._at + ends_in
 
 

@@ -86,14 +86,16 @@ class Limits:
                 seconds = max(seconds, rate.opens_in(self._next_at.get(key), now))
         return seconds
 
-    def spend(self, limits: tuple[Limit, ...], now: datetime) -> float | None:
+    def spend(
+        self, limits: tuple[Limit, ...], now: datetime, patience: float = 0.0
+    ) -> float | None:
         """Note a start; return within how many seconds it has to come, None for no matter when."""
         ends_in: float | None = None
         for key, _, rate in limits:
             if rate is not None:
                 next_at = self._next_at.get(key)
-                self._next_at[key] = rate.spend(next_at, now, 1)
-                seconds = rate.ends_in(next_at, now)
+                self._next_at[key] = rate.spend(next_at, now, 1, patience)
+                seconds = rate.ends_in(next_at, now, patience)
                 ends_in = seconds if ends_in is None else min(ends_in, seconds)
         if len(self._next_at) > MOST_KEPT:
             # A moment that has gone by says no more than none.

@@ -262,6 +262,21 @@ class Rating:
         clock.move(2 * A_MOMENT)
         assert len(claim(frozen, 10)) == 1
 
+    def test_a_worker_whose_starts_come_late_gets_more_time_for_each_and_fewer_of_them(
+        self, frozen: Store, clock: FrozenClock
+    ) -> None:
+        rate = read_rate("20/s")
+        insert_many(frozen, 3, gate=gated(max_rate=str(rate)))
+        late = claim(frozen, 10, free=10, patience=5.0)
+        assert len(late) == 1
+        assert late[0].start_by is not None
+        left = late[0].start_by - late[0].read_at
+        assert left == pytest.approx(rate.slack + 5.0, abs=1)
+        clock.move(rate.interval.total_seconds() + 4.9)
+        assert claim(frozen, 10) == []
+        clock.move(0.1 + A_MOMENT)
+        assert len(claim(frozen, 10)) == 1
+
     def test_a_job_of_two_rates_waits_for_both(
         self, frozen: Store, place: Place, clock: FrozenClock
     ) -> None:

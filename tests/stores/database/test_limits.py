@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from django.db import connections, transaction
 
-from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.limits import NO_GATE, gate_of, read_gate
 from django_taskq.jobs.outcome import Verdict
@@ -294,7 +294,7 @@ def take(
 ) -> LimitedTake:
     """Take from one lane past its limits, without looking for it."""
     visit = LimitedVisit(LANE, gates, most)
-    return Limited(store._place).take(worker, [visit], most, rules or Rules())
+    return Limited(store._place).take(ClaimRequest(worker, most), [visit], most, rules or Rules())
 
 
 @on_postgresql
@@ -334,12 +334,12 @@ def test_a_cap_holds_whatever_the_isolation_of_the_project_is(
     lock = LimitRows.lock
     first: list[list[Claim]] = []
 
-    def lock_late(rows: LimitRows, bounds: Any) -> Any:
+    def lock_late(rows: LimitRows, bounds: Any, patience: float) -> Any:
         # The first statement of a transaction fixes what a strict one sees.
         run(POSTGRESQL, "SELECT count(*) FROM taskq_job")
         monkeypatch.setattr(LimitRows, "lock", lock)
         first.append(Thread(lambda: claim(store, 5, OTHER)).result())
-        return lock(rows, bounds)
+        return lock(rows, bounds, patience)
 
     def claim_strictly() -> list[Claim]:
         run(POSTGRESQL, f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {isolation}")
@@ -371,7 +371,7 @@ def test_visits_are_served_one_job_each_in_turn_in_the_order_given(database: str
         return [LimitedVisit(Lane("default", 1, name), (limited,), share) for name in names]
 
     def served(wanted: list[LimitedVisit]) -> str:
-        taken = Limited(store._place).take(WORKER, wanted, 10, Rules()).taken
+        taken = Limited(store._place).take(ClaimRequest(WORKER, 10), wanted, 10, Rules()).taken
         finish(store, *(success(row.claim) for row in taken))
         return "".join(row.claim.tenant for row in taken)
 
