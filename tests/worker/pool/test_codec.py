@@ -22,7 +22,7 @@ ERRORS = (TryError("builtins.ValueError", "Traceback\n\ud800"), TryError("a.B", 
 
 CLAIM = Claim(
     1, "id", "a.task", '["é"]', "{}", "mail", "acme", 5, 2, 1, 0, None, "w1", AT, ELSEWHERE, AT,
-    None, '["w0"]', '{"a": 1}', None, None, 12.5, ERRORS,
+    None, '["w0"]', '{"a": 1}', None, None, '{"b": "2"}', 12.5, ERRORS,
 )  # fmt: skip
 RECORD = JobRecord(
     **dict.fromkeys(JobRecord.__dataclass_fields__)
