@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from django_taskq.context import JobContext, current_job, current_result_id
     from django_taskq.control import await_result, cancel, get_job, requeue, retry, wait
     from django_taskq.exceptions import (
+        DuplicateJob,
         JobCanceled,
         RejectError,
         RetryError,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DuplicateJob",
     "JobCanceled",
     "JobContext",
     "Priority",

@@ -3,9 +3,13 @@
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
+from django.tasks import task_backends
 
+from django_taskq.exceptions import InvalidOptions
+from django_taskq.middleware.registry import find_problems as find_middleware_problems
 from django_taskq.options import Problem
 from django_taskq.project import find_pool_problems, find_problems
+from django_taskq.tasks import Task
 
 
 @register
@@ -18,6 +22,20 @@ def check_project(**kwargs: Any) -> list[CheckMessage]:
 def check_pools(**kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the named pools."""
     return [_error("E009", problem) for problem in find_pool_problems()]
+
+
+@register
+def check_middleware(**kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with the middlewares for all backends."""
+    aliases = [each.alias for each in task_backends.all() if issubclass(each.task_class, Task)]
+    if not aliases or list(find_problems()):
+        return []
+    hint = "Correct the entry: a middleware is made by a call without arguments."
+    try:
+        problems = find_middleware_problems(aliases[0], is_global=True)
+    except InvalidOptions:  # the list of that alias, told by the checks of TASKS
+        return []
+    return [Error(problem, hint=hint, id="django_taskq.E010") for problem in problems]
 
 
 def _error(number: str, problem: Problem) -> Error:

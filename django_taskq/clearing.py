@@ -1,8 +1,8 @@
-"""Emptying a queue."""
+"""Canceling all that matches: emptying a queue, or what a filter names."""
 
 from collections.abc import Iterator
 from itertools import batched
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -10,15 +10,19 @@ from django_taskq.control import cancel_known, database_of
 from django_taskq.jobs.spec import Band
 from django_taskq.jobs.states import State
 from django_taskq.models import Job
+from django_taskq.stores.base import JobFilter
 
-BATCH = 500
+BATCH = 1000
 # Ids are read so many at a time: what waits behind jobs of other queues is walked to less often.
 READ = 10_000
+
+type _Search = tuple[dict[str, Any], tuple[str, ...]]
+type _Searches = tuple[_Search, ...]
 
 # In the direction in which jobs move, so that one which becomes ready meanwhile is met all the
 # same. Each search has the order of the index that serves it: in no order a planner that expects
 # many rows would read the whole table, ended jobs and all.
-_SEARCHES: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
+_WAITING: _Searches = (
     ({"state": State.DEFERRED}, ("backend", "pk")),
     ({"state": State.SCHEDULED}, ("due_at", "pk")),
     ({"state": State.READY, "is_parked": True}, ("parked_for", "rank", "pk")),
@@ -27,6 +31,18 @@ _SEARCHES: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
         ("queue", "band", "gate", "tenant", "rank", "pk"),
     ),
 )
+_SEARCHES: _Searches = (
+    *_WAITING,
+    # Who was asked before goes on running, and would be found again and again.
+    ({"state": State.RUNNING, "cancel_asked_at": None}, ("worker_id", "pk")),
+)
+
+
+class Canceled(NamedTuple):
+    """How many waiting jobs ended, and how many running ones were asked to stop."""
+
+    ended: int
+    asked: int
 
 
 def clear(alias: str, queue: str, tenant: str | None = None) -> Iterator[int]:
@@ -35,15 +51,43 @@ def clear(alias: str, queue: str, tenant: str | None = None) -> Iterator[int]:
     Each batch is committed by itself, so that an interrupted clearing has done what it told of.
     What is enqueued after it began stays, or a busy queue would never be through.
     """
-    jobs = Job._default_manager.using(database_of(alias))
-    last = jobs.order_by("-pk").values_list("pk", flat=True).first() or 0
-    found = jobs.filter(backend=alias, queue=queue, pk__lte=last)
-    if tenant is not None:
-        found = found.filter(tenant=tenant)
-    for state, order in _SEARCHES:
+    for done in _cancel(alias, JobFilter(queue=queue, tenant=tenant), _WAITING):
+        yield done.ended
+
+
+def cancel_matching(alias: str, wanted: JobFilter) -> Iterator[Canceled]:
+    """Cancel what matches and has not ended now, whatever its number; yield as `clear` does."""
+    yield from _cancel(alias, wanted, _SEARCHES)
+
+
+def count_matching(alias: str, wanted: JobFilter) -> int:
+    """Return how many jobs `cancel_matching` would cancel, or ask to stop, now."""
+    found = _jobs(alias, wanted)
+    return sum(found.filter(**each).count() for each, _ in _searches(wanted, _SEARCHES))
+
+
+def _cancel(alias: str, wanted: JobFilter, searches: _Searches) -> Iterator[Canceled]:
+    every = Job._default_manager.using(database_of(alias))
+    last = every.order_by("-pk").values_list("pk", flat=True).first() or 0
+    found = _jobs(alias, wanted).filter(pk__lte=last)
+    for state, order in _searches(wanted, searches):
         for ids in _read(found.filter(**state).order_by(*order)):
             changes = cancel_known(ids, alias)
-            yield sum(change.after == State.CANCELED != change.before for change in changes)
+            yield Canceled(
+                sum(change.after == State.CANCELED != change.before for change in changes),
+                sum(change.is_asked for change in changes),
+            )
+
+
+def _jobs(alias: str, wanted: JobFilter) -> QuerySet[Job]:
+    asked = {"queue": wanted.queue, "tenant": wanted.tenant, "task": wanted.task}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return Job._default_manager.using(database_of(alias)).filter(backend=alias, **given)
+
+
+def _searches(wanted: JobFilter, searches: _Searches) -> _Searches:
+    """Return those of the searches that are about the state that was asked for."""
+    return tuple(each for each in searches if wanted.state in {None, each[0]["state"]})
 
 
 def _read(found: QuerySet[Job]) -> Iterator[list[str]]:

@@ -1,21 +1,28 @@
 """What a running job knows of itself: JobContext, current_job, current_result_id."""
 
+import logging
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Protocol
 
 from asgiref.sync import sync_to_async
 from django.tasks import TaskContext
 
 from django_taskq.exceptions import TaskqError
-from django_taskq.jobs import payload
+from django_taskq.jobs import payload, sighting
 from django_taskq.jobs.claim import Claim
+from django_taskq.logbook import Logbook, line_of
+
+# What a job says by JobContext.log; the catcher of log records passes it over.
+logger = logging.getLogger("django_taskq.job")
 
 LONGEST_SAVE = 30.0
+
+_first_line = threading.Lock()
 
 
 class Waiter(Protocol):
@@ -33,8 +40,9 @@ class Notepad:
     transaction that the job has open.
     """
 
-    __slots__ = ("claim", "ctx", "ctx_text", "has_begun", "is_cancel_asked", "is_dirty", "mark",
-                 "metadata", "metadata_text", "progress", "saved", "started")  # fmt: skip
+    __slots__ = ("claim", "ctx", "ctx_text", "has_begun", "interrupt", "is_cancel_asked",
+                 "is_dirty", "logbook", "mark", "metadata", "metadata_text", "progress", "saved",
+                 "started")  # fmt: skip
 
     def __init__(self, claim: Claim, metadata: dict[str, Any], started: float) -> None:
         self.claim = claim
@@ -47,12 +55,33 @@ class Notepad:
         self.has_begun = False
         self.is_dirty = False
         self.is_cancel_asked = False
+        self.interrupt: Callable[[], None] | None = None
+        self.logbook: Logbook | None = None
         self.mark = -1
         self.saved: Waiter | None = None
 
     def ask_to_stop(self) -> None:
-        """Tell the job that it was canceled."""
+        """Tell the job that it is to stop: a flag, and what interrupts it where anything can.
+
+        Safe from any thread, and to repeat.
+        """
         self.is_cancel_asked = True
+        interrupt = self.interrupt
+        if interrupt is not None:
+            interrupt()
+
+    def log(self, line: str) -> None:
+        """Keep a line with the attempt. Safe from any thread."""
+        book = self.logbook
+        if book is None:
+            made = Logbook()
+            with _first_line:
+                book = self.logbook = self.logbook or made
+        book.write(line)
+
+    def logged(self) -> str | None:
+        """Return what the attempt has logged so far, the end of it where it is long."""
+        return None if self.logbook is None else self.logbook.text()
 
     def changed_metadata(self) -> str | None:
         """Return the metadata as JSON where it differs from what is stored, else None.
@@ -67,9 +96,13 @@ class Notepad:
     def changed_ctx(self) -> str | None:
         """Return `job.ctx` as JSON where it differs from what is stored, else None.
 
-        Raise TypeError or ValueError where it is no JSON.
+        That a worker could not load the job is no longer in it. Raise TypeError or ValueError
+        where it is no JSON.
         """
-        if self.ctx is None or (not self.ctx and self.ctx_text is None):
+        if self.ctx is None:
+            rest = sighting.forget(self.ctx_text)
+            return None if rest == self.ctx_text else rest
+        if not self.ctx and self.ctx_text is None:
             return None
         text = payload.encode(self.ctx, "job.ctx")
         return None if text == self.ctx_text else text
@@ -108,6 +141,11 @@ class JobContext(TaskContext):  # type: ignore[misc]
         return pad.ctx
 
     @property
+    def headers(self) -> dict[str, str]:
+        """What the middlewares sent along when the job was enqueued, the same in all its tries."""
+        return read_headers(self._notepad.claim.trace)
+
+    @property
     def age(self) -> timedelta:
         """How long the job could have been running: since it was enqueued, or its `run_after`."""
         claim = self._notepad.claim
@@ -138,6 +176,12 @@ class JobContext(TaskContext):  # type: ignore[misc]
         self._notepad.progress = payload.encode([done, total, str(message)[:500]], "progress()")
         self._notepad.is_dirty = True
 
+    def log(self, message: object) -> None:
+        """Keep a line with this attempt; the process's own log gets it too, at INFO."""
+        text = str(message)
+        self._notepad.log(line_of(time(), "INFO", logger.name, text))
+        logger.info("Job %s: %s", self.task_result.id, text)
+
     def save_metadata(self) -> None:
         """Store the metadata now. Raise TypeError or ValueError where it is no JSON."""
         self._notepad.changed_metadata()
@@ -161,7 +205,23 @@ def read_ctx(text: str | None) -> dict[str, Any]:
         stored = payload.decode(text or "{}")
     except ValueError:
         return {}
-    return stored if isinstance(stored, dict) else {}
+    if not isinstance(stored, dict):
+        return {}
+    stored.pop(sighting.KEY, None)
+    return stored
+
+
+def read_headers(text: str | None) -> dict[str, str]:
+    """Read stored headers; what cannot be read counts as none."""
+    if text is None:
+        return {}
+    try:
+        stored = payload.decode(text)
+    except ValueError:
+        return {}
+    if not isinstance(stored, dict):
+        return {}
+    return {name: value for name, value in stored.items() if isinstance(value, str)}
 
 
 current_result_id: ContextVar[str | None] = ContextVar("current_result_id", default=None)
@@ -171,6 +231,12 @@ _current_job: ContextVar[JobContext | None] = ContextVar("django_taskq_job", def
 def current_job() -> JobContext | None:
     """Return the context of the job that this code runs in, None outside of any."""
     return _current_job.get()
+
+
+def current_notepad() -> Notepad | None:
+    """Return the notepad of the job that this code runs in, None outside of any."""
+    job = _current_job.get()
+    return None if job is None else job._notepad
 
 
 def enter_job(context: JobContext) -> None:

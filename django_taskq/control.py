@@ -17,7 +17,7 @@ from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.results import result_of
 from django_taskq.signals import job_canceled
-from django_taskq.stores.base import Change, JobFilter, Store
+from django_taskq.stores.base import UNSEEN, Change, JobFilter, Store
 
 type Job = TaskResult | str
 
@@ -31,9 +31,12 @@ def store_of(alias: str) -> Store:
 
 
 def get_job(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> JobRecord:
-    """Return a stored job as a read-only value. Raise TaskResultDoesNotExist."""
+    """Return a stored job as a read-only value, with its attempts: their errors, times and logs.
+
+    Raise TaskResultDoesNotExist.
+    """
     id, alias = _named(result_or_id, backend)
-    found = store_of(alias).get([id])
+    found = store_of(alias).history([id])
     if not found:
         raise TaskResultDoesNotExist(id)
     return found[0]
@@ -106,24 +109,36 @@ def cancel_known(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) 
     if job_canceled.has_listeners() and canceled:
         sender = type(task_backends[backend])
         for record in store.get(canceled):
-            job_canceled.send_robust(sender, task_result=result_of(record))
+            job_canceled.send_robust(sender, task_result=result_of(record), duration=None)
     return changes
 
 
 def retry(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> TaskResult:
     """Run a failed, canceled or skipped job again, with fresh tries; its history is kept.
 
-    Raise JobStateError where the job is in another state, TaskResultDoesNotExist for an
-    unknown id.
+    Raise JobStateError where the job is in another state, or its `task_id` another job's by now;
+    TaskResultDoesNotExist for an unknown id.
     """
     id, alias = _named(result_or_id, backend)
     change = retry_many([id], alias)[0]
+    if change.held_by is not None:
+        raise JobStateError(
+            f"Job {id} cannot run again: {held_by(change.held_by)}. Wait for the end of that one "
+            "or cancel it, or requeue() this one: a copy has no task_id."
+        )
     if change.before == change.after:
         raise JobStateError(
             f"Expected job {id} to be FAILED, CANCELED or SKIPPED, got {change.before}. "
             "requeue() enqueues a copy of a job in any state."
         )
-    return result_of(get_job(id, alias))
+    return _result(id, alias)
+
+
+def held_by(id: str) -> str:
+    """Return in half a sentence why a job does not get its predictable id back."""
+    if id == UNSEEN:
+        return "its task_id is held by a job that this transaction cannot see"
+    return f"its task_id is held by {id}"
 
 
 def retry_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[Change]:
@@ -137,7 +152,7 @@ def requeue(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> Tas
     inserted = store_of(alias).requeue([id])
     if not inserted:
         raise TaskResultDoesNotExist(id)
-    return result_of(get_job(inserted[0].id, alias))
+    return _result(inserted[0].id, alias)
 
 
 def requeue_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[str]:
@@ -169,14 +184,18 @@ def database_of(alias: str) -> str:
     return store_of(alias).options.database or router.db_for_write(Row)
 
 
-def locate(ids: Iterable[str], backends: Iterable[str]) -> dict[str, JobRecord]:
+def locate(
+    ids: Iterable[str], backends: Iterable[str], *, has_attempts: bool = False
+) -> dict[str, JobRecord]:
     """Return the jobs with these ids, wherever among the backends they stand; unknown ones not."""
     found: dict[str, JobRecord] = {}
     wanted = _parsed(ids)
     for alias in backends:
         left = [id for id in wanted if id not in found]
         if left:
-            found |= {record.id: record for record in store_of(alias).get(left)}
+            store = store_of(alias)
+            read = store.history if has_attempts else store.get
+            found |= {record.id: record for record in read(left)}
     return found
 
 
@@ -185,6 +204,13 @@ def find(wanted: JobFilter, backends: Iterable[str]) -> list[JobRecord]:
     found = [record for alias in backends for record in store_of(alias).find(wanted)]
     found.sort(key=lambda record: record.enqueued_at, reverse=True)
     return found[: wanted.limit]
+
+
+def _result(id: str, alias: str) -> TaskResult:
+    found = store_of(alias).get([id])
+    if not found:
+        raise TaskResultDoesNotExist(id)
+    return result_of(found[0])
 
 
 def _named(result_or_id: Job, backend: str) -> tuple[str, str]:

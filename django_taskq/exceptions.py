@@ -23,7 +23,15 @@ class InvalidPipeline(TaskqError):
 
 
 class DuplicateJob(TaskqError):
-    """An unfinished job holds this `task_id` already."""
+    """An unfinished job holds this `task_id` already.
+
+    `job_id` is its id, None where it is another call of the same batch, which was not stored.
+    """
+
+    def __init__(self, message: str = "", job_id: str | None = None, task_id: str = "") -> None:
+        self.job_id = job_id
+        self.task_id = task_id
+        super().__init__(message)
 
 
 class JobStateError(TaskqError):
@@ -90,6 +98,14 @@ class JobLost(TaskqError):
 
 class JobUnloadable(TaskqError):
     """Recorded on a job whose task or arguments cannot be read."""
+
+
+class StandIn(Exception):
+    """Stands for an exception that a job raised in another process.
+
+    It has the name, the module and the text of that one, but none of its attributes, and is no
+    instance of its class: to build one would run code that never ran in this process.
+    """
 
 
 class BenchmarkError(TaskqError):

@@ -1,9 +1,12 @@
 """From a stored import path to a task and back: only what is decorated with @task runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Any
+from importlib import invalidate_caches
+from time import monotonic
+from typing import Any, NamedTuple
 
 from django.tasks.base import Task as DjangoTask
 from django.tasks.exceptions import InvalidTask
@@ -13,11 +16,28 @@ from django_taskq.exceptions import JobUnloadable
 from django_taskq.jobs import payload
 from django_taskq.jobs.durations import in_seconds
 from django_taskq.jobs.record import JobRecord
-from django_taskq.tasks import Task
+from django_taskq.tasks import FIELDS, Task
 
 LONGEST_PATH = 255
 
+# Seconds for which a failed import is not tried again, or so many times as long as it took: what
+# fails after a second of work must not keep a worker at it.
+REMEMBERED = 1.0
+REMEMBERED_TIMES = 20
+MOST_MISSING = 1000
+
+
+class _Missing(NamedTuple):
+    """A path that led to no task, and until when that is believed."""
+
+    until: float
+    told: str
+    cause: Exception | None
+
+
 _by_path: dict[str, DjangoTask] = {}
+_missing: dict[str, _Missing] = {}
+_stand_ins: dict[tuple[str, str, str], DjangoTask] = {}
 _by_func: dict[Callable[..., Any], tuple[str, DjangoTask]] = {}
 
 
@@ -25,23 +45,42 @@ def load_task(path: str) -> DjangoTask:
     """Return the task that stands under an import path.
 
     Found tasks are kept for the life of the process. Raise JobUnloadable where the path cannot
-    be imported or leads to something that is no task.
+    be imported or leads to something that is no task; that is believed for about a second.
     """
     known = _by_path.get(path)
     if known is not None:
         return known
+    missing = _missing.get(path)
+    if missing is None or monotonic() >= missing.until:
+        missing = _look_for(path, is_again=missing is not None)
+    if missing is None:
+        return _by_path[path]
+    raise JobUnloadable(missing.told) from missing.cause
+
+
+def _look_for(path: str, *, is_again: bool) -> _Missing | None:
+    """Import a path and keep the task that is found, or what is wrong with it."""
+    if is_again:
+        # It may have been deployed meanwhile, and Python keeps what is in a directory.
+        invalidate_caches()
+    started = monotonic()
+    told, cause = "", None
     try:
         found = import_string(path)
+        if isinstance(found, DjangoTask):
+            _by_path[path] = found
+            _missing.pop(path, None)
+            return None
+        told = f"Expected {path!r} to be a function decorated with @task, got {type(found)}."
     except Exception as error:
-        raise JobUnloadable(
-            f"The task {path!r} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(found, DjangoTask):
-        raise JobUnloadable(
-            f"Expected {path!r} to be a function decorated with @task, got {type(found)}."
-        )
-    _by_path[path] = found
-    return found
+        told = f"The task {path!r} cannot be imported: {type(error).__name__}: {error}"
+        cause = error
+    now = monotonic()
+    until = now + max(REMEMBERED, REMEMBERED_TIMES * (now - started))
+    if len(_missing) >= MOST_MISSING:
+        _missing.clear()
+    missing = _missing[path] = _Missing(until, told, cause)
+    return missing
 
 
 def loaded_modules() -> list[str]:
@@ -75,11 +114,19 @@ def options_of(task: DjangoTask, registered: DjangoTask) -> str | None:
     """Return as JSON the options in which a task differs from the one under its path."""
     if task is registered:
         return None
+    if getattr(task, "middleware", None) != getattr(registered, "middleware", None):
+        raise InvalidTask(
+            "middleware: expected what @task was given, got another list. A job carries no "
+            "middlewares, so that what is stored never decides what is imported."
+        )
     changed: dict[str, Any] = {}
     for name in _OPTION_NAMES:
         value = getattr(task, name, None)
         if value != getattr(registered, name, None):
             changed[name] = in_seconds(value) if isinstance(value, timedelta) else value
+    own = getattr(registered, "declared", {})
+    declared: Mapping[str, Any] = getattr(task, "declared", {})
+    changed |= {name: declared[name] for name in declared if declared[name] != own.get(name)}
     if not changed:
         return None
     if callable(changed.get("backoff")):
@@ -95,7 +142,14 @@ def load_or_stand_in(path: str, queue: str, backend: str) -> DjangoTask:
     try:
         return load_task(path)
     except JobUnloadable as error:
-        return _stand_in(path, queue, backend, error)
+        # Made once: there may be thousands of jobs of a task that is not deployed here yet.
+        known = _stand_ins.get((path, queue, backend))
+        if known is None:
+            if len(_stand_ins) >= MOST_MISSING:
+                _stand_ins.clear()
+            known = _stand_in(path, queue, backend, str(error))
+            _stand_ins[path, queue, backend] = known
+        return known
 
 
 def task_of(record: JobRecord) -> DjangoTask:
@@ -107,10 +161,15 @@ def task_of(record: JobRecord) -> DjangoTask:
         "backend": record.backend,
         "run_after": record.run_after,
     }
-    try:
-        return with_changes(registered, dict(changes), record.options)
-    except Exception:  # options of a row that no task would take: show the job all the same
-        return registered
+    if record.task_id is not None:
+        changes["task_id"] = record.task_id
+    elif getattr(registered, "task_id", None) is not None:
+        changes |= {"task_id": None, "on_duplicate": None}
+    # A row may hold options that no task would take: its job is shown all the same.
+    for options in (record.options, None):
+        with suppress(Exception):
+            return with_changes(registered, dict(changes), options)
+    return registered
 
 
 def with_changes(
@@ -123,10 +182,10 @@ def with_changes(
     """
     if options is not None:
         changes |= _readable(options)
-        if not isinstance(registered, Task):
-            plain = {item.name: getattr(registered, item.name) for item in fields(registered)}
-            registered = Task(**plain)
-    if all(getattr(registered, name) == value for name, value in changes.items()):
+    if not (isinstance(registered, Task) or (options is None and "task_id" not in changes)):
+        plain = {item.name: getattr(registered, item.name) for item in fields(registered)}
+        registered = Task(**plain)
+    if all(getattr(registered, name, None) == value for name, value in changes.items()):
         return registered
     queue = changes.pop("queue_name", registered.queue_name)
     made = replace(registered, **changes)
@@ -141,18 +200,26 @@ def _readable(options: str) -> dict[str, Any]:
         return {}
     if not isinstance(stored, dict):
         return {}
-    return {name: value for name, value in stored.items() if name in _OPTION_NAMES}
+    return {
+        name: value for name, value in stored.items() if name in _OPTION_NAMES or name not in FIELDS
+    }
 
 
-def _stand_in(path: str, queue: str, backend: str, error: JobUnloadable) -> DjangoTask:
+def _stand_in(path: str, queue: str, backend: str, told: str) -> DjangoTask:
     def missing(*args: Any, **kwargs: Any) -> Any:
-        raise error
+        raise JobUnloadable(told)
 
     module, _, name = path.rpartition(".")
     missing.__module__, missing.__name__, missing.__qualname__ = module, name, name
     return Task(func=missing, queue_name=queue, backend=backend, priority=0, run_after=None)
 
 
+# Those that a job may carry: a row must not decide what is imported, and a predictable id is a
+# column of its job, which a copy leaves out.
 _OPTION_NAMES = tuple(
-    sorted({item.name for item in fields(Task)} - {item.name for item in fields(DjangoTask)})
+    sorted(
+        FIELDS
+        - {item.name for item in fields(DjangoTask)}
+        - {"declared", "middleware", "task_id", "on_duplicate"}
+    )
 )

@@ -1,6 +1,6 @@
 """OPTIONS of one TASKS alias, read once into a frozen, validated object."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -13,12 +13,17 @@ RETENTION = {"successful": 7.0, "failed": 30.0, "canceled": 7.0}
 LONGEST_SECONDS = 86400
 LONGEST_DAYS = 36500
 
+# Outermost first. MaxRate is the last: nothing may delay a start that it has let through.
+MIDDLEWARE = (
+    "django_taskq.middleware.MaxTries",
+    "django_taskq.middleware.MaxAge",
+    "django_taskq.middleware.MaxRate",
+)
+
 # Names of the public surface that this release does not act on yet. They are refused, so that
 # nobody relies on a setting that is only read.
 LATER = frozenset(
     {
-        "MIDDLEWARE",
-        "UNLOADABLE_GRACE",
         "MISSING_DEPENDENCY",
         "XCOM_TTL",
         "XCOM_MAX_BYTES",
@@ -39,6 +44,7 @@ class Problem:
 class Options:
     """What the OPTIONS of one alias say, defaults filled in. Durations are in seconds."""
 
+    middleware: Sequence[Any] = MIDDLEWARE
     max_tries: int | None = None
     backoff: BackoffRule = "exponential"
     max_lost: int = 3
@@ -47,6 +53,7 @@ class Options:
     tenant_share: float | None = None
     priority_aging: float | None = None
     enqueue_on_commit: bool | str = False
+    unloadable_grace: float = 60.0
     database: str | None = None
     lease: float = 30.0
     poll_interval: float = 1.0
@@ -125,6 +132,13 @@ def _backoff(value: Any) -> BackoffRule:
     return rule
 
 
+def _middleware(value: Any) -> tuple[Any, ...]:
+    # What an entry leads to is looked at when it is needed, or by the system checks.
+    if not isinstance(value, list | tuple):
+        raise _Bad("a list of dotted paths, classes or instances")
+    return tuple(value)
+
+
 def _bool_or_text(value: Any) -> bool | str:
     if isinstance(value, bool) or (isinstance(value, str) and value):
         return value
@@ -148,6 +162,7 @@ def _retention(value: Any) -> dict[str, float | None]:
 
 
 COMMON: dict[str, Reader] = {
+    "MIDDLEWARE": _middleware,
     "MAX_TRIES": _none_or(_whole(1)),
     "BACKOFF": _backoff,
     "MAX_LOST": _whole(1),
@@ -156,6 +171,7 @@ COMMON: dict[str, Reader] = {
     "TENANT_SHARE": _none_or(_share),
     "PRIORITY_AGING": _none_or(_seconds(0.001)),
     "ENQUEUE_ON_COMMIT": _bool_or_text,
+    "UNLOADABLE_GRACE": _seconds(0),
 }
 DURABLE: dict[str, Reader] = COMMON | {
     "DATABASE": _none_or(_text),
@@ -184,6 +200,15 @@ def read_options(alias: str, given: Any, readers: Mapping[str, Reader]) -> Optio
         told = " ".join(f"{problem.message} {problem.hint}" for problem in problems)
         raise InvalidOptions(f"TASKS[{alias!r}]: {told}")
     return Options(**values)
+
+
+def read_middleware(alias: str, given: Any) -> Sequence[Any]:
+    """Read the middlewares of an alias alone; what else is wrong with its OPTIONS has its time.
+
+    Raise InvalidOptions.
+    """
+    given = given.get("MIDDLEWARE", MIDDLEWARE) if isinstance(given, Mapping) else MIDDLEWARE
+    return read_options(alias, {"MIDDLEWARE": given}, COMMON).middleware
 
 
 def _read(given: Any, readers: Mapping[str, Reader]) -> tuple[dict[str, Any], list[Problem]]:

@@ -1,6 +1,6 @@
 """The setting TASKQ: what a project says that is not one backend's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,8 +11,9 @@ from django_taskq.named_pools import NamedPool
 from django_taskq.options import Problem
 
 WORKERS = "WORKERS"
+MIDDLEWARE = "MIDDLEWARE"
 # Refused, so that nobody relies on a setting that is only read.
-LATER = frozenset({"MIDDLEWARE", "SCHEDULES"})
+LATER = frozenset({"SCHEDULES"})
 
 
 def find_problems() -> Iterator[Problem]:
@@ -32,10 +33,20 @@ def find_problems() -> Iterator[Problem]:
                 f"TASKQ[{key!r}] is not available in this release.",
                 f"Remove {key}: a later release brings it.",
             )
-        elif key != WORKERS:
+        elif key not in (WORKERS, MIDDLEWARE):
             yield Problem(
-                str(key), f"TASKQ[{key!r}] is not a key of TASKQ.", f"Remove it, or use {WORKERS}."
+                str(key),
+                f"TASKQ[{key!r}] is not a key of TASKQ.",
+                f"Remove it, or use one of {MIDDLEWARE}, {WORKERS}.",
             )
+    listed = given.get(MIDDLEWARE, ())
+    if not isinstance(listed, list | tuple):
+        yield Problem(
+            MIDDLEWARE,
+            f"TASKQ[{MIDDLEWARE!r}]: expected a list of dotted paths, classes or instances, got "
+            f"{listed!r}.",
+            f"Correct {MIDDLEWARE}, or leave it out.",
+        )
 
 
 def find_pool_problems() -> Iterator[Problem]:
@@ -53,6 +64,15 @@ def read_pools() -> dict[str, NamedPool]:
     if problems:
         raise InvalidOptions(" ".join(f"{problem.message} {problem.hint}" for problem in problems))
     return named_pools.read_pools(_given().get(WORKERS, {}))
+
+
+def read_global_middleware() -> Sequence[Any]:
+    """Return the middlewares for all backends. Raise InvalidOptions where no list is given."""
+    given = _given()
+    listed = given.get(MIDDLEWARE, ()) if isinstance(given, Mapping) else given
+    if not isinstance(listed, list | tuple) or listed is given:
+        raise InvalidOptions(" ".join(problem.message for problem in find_problems()))
+    return listed
 
 
 def _given() -> Any:

@@ -10,7 +10,7 @@ attempt_failed = Signal()
 """An attempt failed and the job runs again: `task_result`, `exception`, `duration`, `delay`."""
 
 job_canceled = Signal()
-"""A job was canceled: `task_result`."""
+"""A job became CANCELED: `task_result`, `duration` (None where it did not run)."""
 
 late_result = Signal()
 """A result was refused, since the job had gone to another worker: `task_result`, `worker_id`."""

@@ -1,11 +1,12 @@
 """Tasks: decorated functions with the options that their jobs carry."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, overload
 
+from django.core.exceptions import ImproperlyConfigured
 from django.tasks import TaskResult, task_backends
 from django.tasks.base import (
     DEFAULT_TASK_BACKEND_ALIAS,
@@ -54,11 +55,8 @@ class Signature:
 
 # Options that a later release acts on: given a value, a task is refused.
 LATER = (
-    "task_id",
-    "on_duplicate",
     "depends_on",
     "trigger_rule",
-    "middleware",
     "push_key",
     "pull_keys",
     "pull_defaults",
@@ -69,8 +67,11 @@ LATER = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task(DjangoTask):
-    """Django's Task with our options; None leaves an option to the backend's default."""
+class KnownOptions(DjangoTask):
+    """Django's Task with the options that every task may have.
+
+    `declared` holds the others, by name: those that only the middlewares of its stack know.
+    """
 
     tenant: str | None = None
     max_tries: int | None = None
@@ -80,18 +81,57 @@ class Task(DjangoTask):
     max_age: float | timedelta | None = None
     max_rate: str | None = None
     max_running: int | None = None
+    middleware: Sequence[Any] | None = field(default=None, hash=False)
+    declared: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     task_id: str | None = None
     on_duplicate: str | None = None
+
     depends_on: Iterable[Any] | None = field(default=None, hash=False)
     trigger_rule: str | None = None
-    middleware: Iterable[Any] | None = field(default=None, hash=False)
     push_key: str | None = None
     pull_keys: Mapping[str, str] | None = field(default=None, hash=False)
     pull_defaults: Mapping[str, Any] | None = field(default=None, hash=False)
     auto_xcom: bool | None = None
     xcom_ttl: float | timedelta | None = None
     xcom_namespace: str | None = None
+
+
+class Task(KnownOptions):
+    """Django's Task with our options; None leaves an option to the backend's default.
+
+    Options that a middleware declares are given and read like all others.
+    """
+
+    # Not a dataclass of its own: the one that it inherits from makes instances equal, hashable
+    # and replaceable, and this __init__ has `replace`, and Django's decorator, pass it options
+    # that are no fields.
+    __slots__ = ()
+
+    def __init__(self, **options: Any) -> None:
+        declared = dict(options.pop("declared", ()))
+        for name in options.keys() - FIELDS:
+            value = options.pop(name)
+            if value is not None:
+                declared[name] = value
+        super().__init__(declared=declared, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the value of an option that a middleware declares, None where none is given."""
+        # Comes here only for what is no field; what an instance without its fields is asked for,
+        # as `copy` does, must not look for them here.
+        if not name.startswith("_") and name not in FIELDS:
+            value = self.declared.get(name)
+            if value is not None or self._is_declared(name):
+                return value
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.")
+
+    def _is_declared(self, name: str) -> bool:
+        try:
+            has_option = getattr(self.get_backend(), "has_option", None)
+            return has_option is not None and has_option(self, name)
+        except ImproperlyConfigured:
+            return False
 
     def using(
         self,
@@ -103,14 +143,16 @@ class Task(DjangoTask):
         """Return a copy with other options; None leaves one as it is.
 
         `run_after` is an aware datetime or a timedelta from now; `metadata` is merged into the
-        task's own. Raise InvalidTaskOption for an unknown option.
+        task's own. Raise InvalidTaskOption for an option that the task cannot have.
         """
-        unknown = options.keys() - CHANGEABLE
-        if unknown:
+        if "middleware" in options:
             raise InvalidTaskOption(
-                f"using() got unknown options: {', '.join(sorted(unknown))}. "
-                f"Known ones: {', '.join(sorted(CHANGEABLE.difference(LATER)))}."
+                "middleware: expected it in @task alone, got it in using(). A job carries no "
+                "middlewares, so that what is stored never decides what is imported."
             )
+        fixed = FIXED & options.keys()
+        if fixed:
+            raise InvalidTaskOption(f"using() cannot change {', '.join(sorted(fixed))}.")
         changes = {name: value for name, value in options.items() if value is not None}
         if run_after is not None:
             if isinstance(run_after, timedelta):
@@ -163,8 +205,13 @@ class Task(DjangoTask):
         return call.task, call.args, call.kwargs
 
 
-_OURS = frozenset(Task.__dataclass_fields__) - frozenset(DjangoTask.__dataclass_fields__)
-CHANGEABLE = _OURS | {"priority", "queue_name", "backend", "run_after"}
+FIELDS = frozenset(Task.__dataclass_fields__)
+# What makes a task the one that it is; the rest is options.
+FIXED = frozenset({"func", "takes_context", "declared"})
+# Fields that belong to middlewares all the same: these are built in.
+OWNED = frozenset({"max_tries", "backoff", "max_age", "max_rate"})
+# The options that are known without a look at any middleware.
+KNOWN = FIELDS - FIXED - frozenset(LATER)
 
 
 @overload
@@ -184,6 +231,9 @@ def task(
     max_age: float | timedelta | None = ...,
     max_rate: str | None = ...,
     max_running: int | None = ...,
+    middleware: Sequence[Any] | None = ...,
+    task_id: str | None = ...,
+    on_duplicate: str | None = ...,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], Task]: ...
 def task(
@@ -199,11 +249,12 @@ def task(
     """Make a function a task. The options are those of `Task`.
 
     The same decorator as `django.tasks.task`, with our options on Django 6.0 too.
-    Raise InvalidTaskOption for an option that is unknown.
+    Raise InvalidTaskOption for an option that the task cannot have.
     """
-    unknown = options.keys() - _OURS
-    if unknown:
-        raise InvalidTaskOption(_refusal(unknown))
+    if "run_after" in options:
+        raise InvalidTaskOption(
+            "run_after cannot be fixed in the decorator. Use .using(run_after=...) instead."
+        )
 
     def wrap(func: Callable[..., Any]) -> Task:
         wanted: Any = task_backends[backend].task_class
@@ -219,12 +270,3 @@ def task(
         return made
 
     return wrap if function is None else wrap(function)
-
-
-def _refusal(unknown: Iterable[str]) -> str:
-    if "run_after" in unknown:
-        return "run_after cannot be fixed in the decorator. Use .using(run_after=...) instead."
-    return (
-        f"@task got unknown options: {', '.join(sorted(unknown))}. "
-        f"Known ones: {', '.join(sorted(_OURS.difference(LATER)))}."
-    )

@@ -67,7 +67,8 @@ def run_to_end(alias: str, result: TaskResult) -> TaskResult:
 
 def wait_until_running(result: TaskResult, gate: str) -> None:
     """Wait until a job has reached its gate, and others can see that it runs."""
-    wait_until(lambda: gates.is_reached(gate), what=f"a job to reach the gate {gate!r}")
+    what = f"a job to reach the gate {gate!r}"
+    wait_until(lambda: gates.is_reached(gate), timeout=LONGEST_RUN, what=what)
     wait_until(lambda: get_job(result).state == State.RUNNING, what="the job to be RUNNING")
 
 

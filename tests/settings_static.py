@@ -45,10 +45,15 @@ TEMPLATES = [
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 TASKS = {
     "default": {"BACKEND": "django_taskq.backends.DatabaseBackend", "QUEUES": []},
-    "threads": {"BACKEND": "django_taskq.backends.ThreadPoolBackend", "QUEUES": []},
+    # Nobody but the pool itself gets what it cannot import: tests need not wait for that.
+    "threads": {
+        "BACKEND": "django_taskq.backends.ThreadPoolBackend",
+        "QUEUES": [],
+        "OPTIONS": {"UNLOADABLE_GRACE": 0},
+    },
     "processes": {
         "BACKEND": "django_taskq.backends.ProcessPoolBackend",
         "QUEUES": [],
-        "OPTIONS": {"MAX_WORKERS": 2},
+        "OPTIONS": {"MAX_WORKERS": 2, "UNLOADABLE_GRACE": 0},
     },
 }

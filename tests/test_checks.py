@@ -10,6 +10,7 @@ from django.tasks.checks import check_tasks
 from django.test import override_settings
 
 from django_taskq.exceptions import InvalidOptions
+from django_taskq.middleware import MaxAge, MaxTries
 from django_taskq.options import (
     COMMON,
     DURABLE,
@@ -27,6 +28,7 @@ THREADS = "django_taskq.backends.ThreadPoolBackend"
 
 NONE_OF_THESE = ["x", -1, 1.5, True, [], {}]
 GOOD: dict[str, list[Any]] = {
+    "MIDDLEWARE": [(), ("django_taskq.middleware.MaxTries",), (MaxTries, MaxAge())],
     "MAX_TRIES": [None, 1, 5],
     "BACKOFF": ["exponential", "linear", 0, 2.5, [1, 2.5], (3,), lambda error, result: 1],
     "TENANT_SHARE": [None, 0.5, 1],
@@ -35,6 +37,7 @@ GOOD: dict[str, list[Any]] = {
     "MAX_LOST": [1, 3],
     "TENANT": [None, "tests.test_checks.tenant_of_tests"],
     "ENQUEUE_ON_COMMIT": [True, False, "default"],
+    "UNLOADABLE_GRACE": [0, 0.5, 60, timedelta(minutes=5)],
     "DATABASE": [None, "default", "postgresql"],
     "LEASE": [1, 30, 2.5, timedelta(seconds=90)],
     "POLL_INTERVAL": [0.01, 1, timedelta(milliseconds=50)],
@@ -48,6 +51,7 @@ GOOD: dict[str, list[Any]] = {
     "MAX_RESULTS": [0, 1000],
 }
 BAD: dict[str, list[Any]] = {
+    "MIDDLEWARE": [None, "django_taskq.middleware.MaxTries", MaxTries, 5, {}],
     "MAX_TRIES": [0, *NONE_OF_THESE],
     "BACKOFF": ["quadratic", -1, True, [], [1, -1], [1, "x"], {}, None, float("nan")],
     "MAX_LOST": [0, None, *NONE_OF_THESE],
@@ -56,6 +60,7 @@ BAD: dict[str, list[Any]] = {
     "TIMEOUT": [0, -1, True, "30", [], float("nan"), float("inf"), timedelta(0), 10**9],
     "TENANT": ["", 5, [], True, b"path"],
     "ENQUEUE_ON_COMMIT": ["", None, 1, 0, []],
+    "UNLOADABLE_GRACE": [None, "60", True, [], -1, float("nan"), timedelta(seconds=-1), 86401],
     "DATABASE": ["", 5, [], True],
     "LEASE": [
         0,
@@ -281,6 +286,49 @@ def test_the_checks_run_where_nothing_else_of_the_project_uses_tasks() -> None:
         uses_databases=False,
     )
     assert "django_taskq.E001" in ran.output.split()
+
+
+# Middlewares.
+
+
+@pytest.mark.parametrize("path", [DATABASE, THREADS])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("no.such.Middleware", "ModuleNotFoundError"),
+        ("tests.middleware.made.Unfinished", "which has no __call__"),
+        ("tests.middleware.made.Demanding", "'dsn'"),
+        ("decimal.Decimal", "which is no Middleware"),
+        (5, "got 5."),
+    ],
+)
+def test_an_entry_that_is_no_middleware_is_an_error_that_names_it(
+    path: str, given: Any, told: str
+) -> None:
+    (message,) = checked(BACKEND=path, OPTIONS={"MIDDLEWARE": [MaxTries, given]})
+    assert message.id == "django_taskq.E010"
+    assert message.msg.startswith("TASKS['work']: Expected OPTIONS['MIDDLEWARE'][1] to be ")
+    assert repr(given) in message.msg or given.rpartition(".")[2] in message.msg
+    assert told in message.msg
+    assert message.hint
+
+
+@pytest.mark.parametrize(("key", "value"), [("MAX_TRIES", 3), ("BACKOFF", "linear")])
+def test_a_key_on_which_no_middleware_acts_is_an_error(key: str, value: Any) -> None:
+    (message,) = checked(OPTIONS={key: value, "MIDDLEWARE": [MaxAge]})
+    assert message.id == "django_taskq.E011"
+    assert f"OPTIONS[{key!r}] is given, and none of OPTIONS['MIDDLEWARE']" in message.msg
+    assert "MaxTries" in str(message.hint)
+    assert checked(OPTIONS={key: value, "MIDDLEWARE": [MaxTries]}) == []
+    assert checked(OPTIONS={"MAX_TRIES": None, "MIDDLEWARE": []}) == []
+    with override_settings(TASKQ={"MIDDLEWARE": [MaxTries]}):
+        assert checked(OPTIONS={key: value, "MIDDLEWARE": []}) == []
+
+
+def test_a_broken_list_for_all_aliases_is_left_to_its_own_check() -> None:
+    for taskq in ([], {"MIDDLEWARE": 5}, {"MIDDLEWARE": ["no.such.Middleware"]}):
+        with override_settings(TASKQ=taskq):
+            assert checked(OPTIONS={"MAX_TRIES": 3}) == []
 
 
 # Reading.

@@ -6,16 +6,17 @@ import pytest
 from django.core.checks import CheckMessage, run_checks
 from django.test import override_settings
 
-from django_taskq.checks import check_pools, check_project
+from django_taskq.checks import check_middleware, check_pools, check_project
 from django_taskq.exceptions import InvalidOptions
 from django_taskq.jobs.tenants import Tenants
+from django_taskq.middleware import MaxAge
 from django_taskq.named_pools import NamedPool
 from django_taskq.project import read_pools
 
 
 def checked(taskq: Any) -> list[CheckMessage]:
     with override_settings(TASKQ=taskq):
-        return [*check_project(), *check_pools()]
+        return [*check_project(), *check_pools(), *check_middleware()]
 
 
 def problem_of(pool: Any, name: Any = "mail") -> CheckMessage:
@@ -31,6 +32,8 @@ def problem_of(pool: Any, name: Any = "mail") -> CheckMessage:
     [
         {},
         {"WORKERS": {}},
+        {"MIDDLEWARE": []},
+        {"MIDDLEWARE": ("django_taskq.middleware.MaxAge", MaxAge, MaxAge())},
         {"WORKERS": {"mail": {}}},
         {"WORKERS": {"mail": {"backend": "default", "queues": ("a",), "threads": 1}}},
         {"WORKERS": {"mail": {"backend": ["default", "postgresql"], "exclude_queues": {"a"}}}},
@@ -43,7 +46,7 @@ def test_good_settings_have_nothing_to_say(taskq: Any) -> None:
     assert checked(taskq) == []
 
 
-@pytest.mark.parametrize("key", ["MIDDLEWARE", "SCHEDULES"])
+@pytest.mark.parametrize("key", ["SCHEDULES"])
 def test_a_key_of_a_later_release_is_refused_and_not_ignored(key: str) -> None:
     (message,) = checked({key: []})
     assert message.id == "django_taskq.E008"
@@ -54,7 +57,10 @@ def test_a_key_of_a_later_release_is_refused_and_not_ignored(key: str) -> None:
 @pytest.mark.parametrize("key", ["workers", "POOLS", "", 5])
 def test_an_unknown_key_is_refused_with_those_there_are(key: Any) -> None:
     (message,) = checked({key: {}})
-    assert (message.id, message.hint) == ("django_taskq.E008", "Remove it, or use WORKERS.")
+    assert (message.id, message.hint) == (
+        "django_taskq.E008",
+        "Remove it, or use one of MIDDLEWARE, WORKERS.",
+    )
     assert f"TASKQ[{key!r}] is not a key of TASKQ." in message.msg
 
 
@@ -63,6 +69,25 @@ def test_a_setting_that_is_no_dict_is_refused(taskq: Any) -> None:
     (message,) = checked(taskq)
     assert message.id == "django_taskq.E008"
     assert f"expected a dict, got {taskq!r}" in message.msg
+
+
+@pytest.mark.parametrize("given", ["a.path", 5, None, {}])
+def test_middlewares_that_are_no_list_are_refused(given: Any) -> None:
+    (message,) = checked({"MIDDLEWARE": given})
+    assert (message.id, message.hint) == (
+        "django_taskq.E008",
+        "Correct MIDDLEWARE, or leave it out.",
+    )
+    listed = "a list of dotted paths, classes or instances"
+    assert message.msg == f"TASKQ['MIDDLEWARE']: expected {listed}, got {given!r}."
+
+
+def test_an_entry_that_is_no_middleware_is_told_once_for_all_aliases() -> None:
+    (message,) = checked({"MIDDLEWARE": ["django_taskq.middleware.MaxAge", "no.such.Thing"]})
+    assert message.id == "django_taskq.E010"
+    assert message.msg.startswith("Expected TASKQ['MIDDLEWARE'][1] to be the dotted path of a ")
+    assert "got 'no.such.Thing': ModuleNotFoundError" in message.msg
+    assert message.hint
 
 
 @pytest.mark.parametrize("pools", [[], ["mail"], "mail"])

@@ -152,6 +152,7 @@ def test_a_function_that_fails_ends_the_job_with_a_note_of_it(alias: str) -> Non
     result = run_to_end(alias, fail_by_broken_rule.using(backend=alias).enqueue())
     assert (result.status, result.attempts) == (TaskResultStatus.FAILED, 1)
     assert names(result) == ["ValueError"]
+    assert "asking for its delay failed: LookupError: no rule today" in result.errors[0].traceback
     assert get_job(result).failure == "error"
 
 

@@ -1,21 +1,26 @@
 """A time limit ends an attempt, whatever its function does, and gives its slot back."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.tasks import TaskResultStatus
+from django.test import override_settings
 
 from django_taskq import get_job, task, wait
 from django_taskq.exceptions import InvalidTaskOption, TaskTimeout
 from django_taskq.jobs.states import Failure, State
 from tests.aliases import alias_fixture, with_options
 from tests.app import gates, tasks
-from tests.running import run_to_end, running
+from tests.deadlines import wait_until
+from tests.running import POOLS, run_to_end, running, worker_for
 
 alias = alias_fixture()
 
@@ -46,6 +51,23 @@ async def ahang(gate: str) -> str:
         await asyncio.Event().wait()
     finally:
         gates.reach(gate)
+    return "late"
+
+
+@task(timeout=0.3)
+async def aswallow(gate: str) -> str:
+    """Take no notice of the end of its time, until the gate is open."""
+    gates.reach(gate)
+    while not gates.is_open(gate):
+        with suppress(asyncio.CancelledError):
+            await asyncio.to_thread(threading.Event().wait, 0.01)
+    return "late"
+
+
+@task(timeout=0.3)
+async def ablock(gate: str) -> str:
+    """Keep the event loop from all else, until the gate is open."""
+    gates.pass_gate(gate)
     return "late"
 
 
@@ -90,6 +112,47 @@ def test_an_async_job_is_canceled_where_it_waits(alias: str, gate: str) -> None:
     with running(alias):
         wait(ahang.using(backend=alias).enqueue(gate), timeout=20)
         assert gates.is_reached(gate)
+
+
+def test_an_async_job_that_swallows_its_end_fails_all_the_same_and_gives_its_slot_back(
+    alias: str, gate: str
+) -> None:
+    with running(alias, async_concurrency=1):
+        result = wait(aswallow.using(backend=alias).enqueue(gate), timeout=30)
+        assert get_job(result).failure == Failure.TIMEOUT
+        behind = tasks.aecho.using(backend=alias).enqueue(1)
+        assert wait(behind, timeout=30).return_value == 1
+        # Where nothing else runs, the worker ends beside it.
+    gates.open_gate(gate)
+    assert get_job(result).state == State.FAILED
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_an_async_job_that_blocks_the_event_loop_of_a_pool_fails_all_the_same(
+    pool: str, gate: str
+) -> None:
+    result = wait(ablock.using(backend=pool).enqueue(gate), timeout=15)
+    assert get_job(result).failure == Failure.TIMEOUT
+    gates.open_gate(gate)
+    assert wait(tasks.aecho.using(backend=pool).enqueue(1), timeout=30).return_value == 1
+    assert get_job(result).state == State.FAILED
+
+
+def test_a_worker_with_as_many_given_up_threads_as_slots_is_worn_out(gate: str) -> None:
+    with override_settings(TASKS=settings.TASKS):
+        backend = "threads"
+        worker = worker_for(backend, threads=2, poll_interval=0.1)
+        thread = threading.Thread(target=worker.run, daemon=True)
+        thread.start()
+        hanging = [hang.using(backend=backend).enqueue(gate) for _ in range(12)]
+        for result in hanging:
+            assert wait(result, timeout=30).status is TaskResultStatus.FAILED
+        wait_until(lambda: worker.is_worn_out, timeout=30, what="the worker to be worn out")
+        gates.open_gate(gate)
+        wait_until(lambda: not worker.is_worn_out, timeout=30, what="its threads to come back")
+        worker.stop()
+        thread.join(30)
+        assert not thread.is_alive()
 
 
 def test_the_slot_of_a_hanging_job_is_used_again(alias: str, gate: str) -> None:

@@ -19,6 +19,7 @@ from django_taskq.stores.base import Change
 
 MOST = 10_000
 BATCH = 500
+MOST_REASONS = 20
 
 
 class Picked(NamedTuple):
@@ -30,10 +31,14 @@ class Picked(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What became of a selected job; `note` is None where it stayed as it was."""
+    """What became of a selected job; `note` is None where it stayed as it was.
+
+    `why` says so where that has a reason of this job's own.
+    """
 
     job: Picked
     note: str | None
+    why: str | None = None
 
 
 type Verb = Callable[[str, Sequence[Picked]], Iterator[Done]]
@@ -49,10 +54,20 @@ def run(request: HttpRequest, queryset: QuerySet[Job], verb: Verb, past: str, wh
     _log(request, changed, DELETION if verb is delete else CHANGE)
     if changed:
         messages.success(request, f"{len(changed)} {_jobs(changed)} {past}.")
-    if left := len(done) - len(changed):
+    stayed = [item for item in done if item.note is None]
+    if left := sum(item.why is None for item in stayed):
         messages.warning(request, f"{left} left as they were: {why}.")
+    _tell_reasons(request, [item for item in stayed if item.why is not None])
     if len(picked) == MOST:
         messages.warning(request, f"Only the first {MOST} were taken; do it again for the rest.")
+
+
+def _tell_reasons(request: HttpRequest, stayed: Sequence[Done]) -> None:
+    """Say of each job that has a reason of its own why it stayed as it was."""
+    for job, _, why in stayed[:MOST_REASONS]:
+        messages.warning(request, f"Job {job.id} was left as it was: {why}.")
+    if len(stayed) > MOST_REASONS:
+        messages.warning(request, f"{len(stayed) - MOST_REASONS} more were left for such reasons.")
 
 
 def retry(alias: str, jobs: Sequence[Picked]) -> Iterator[Done]:
@@ -201,7 +216,8 @@ def _changed(jobs: Sequence[Picked], changes: Iterable[Change]) -> Iterator[Done
             note = "Asked to stop."
         elif change.before != change.after:
             note = f"{change.before} -> {change.after}."
-        yield Done(by_id[change.id], note)
+        why = None if change.held_by is None else control.held_by(change.held_by)
+        yield Done(by_id[change.id], note, why)
 
 
 def _jobs(changed: Sequence[Any]) -> str:
@@ -222,7 +238,7 @@ def _log(request: HttpRequest, changed: Iterable[Done], flag: int) -> None:
                 action_flag=flag,
                 change_message=note or "",
             )
-            for job, note in changed
+            for job, note, _ in changed
         ),
         batch_size=BATCH,
     )

@@ -23,11 +23,11 @@ def line(text: str | None) -> str:
     return clean(text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}...")
 
 
-def block(text: str | None) -> SafeString | str:
-    """Return text of several lines, its middle cut out beyond LONGEST_TEXT."""
+def block(text: str | None, longest: int = LONGEST_TEXT) -> SafeString | str:
+    """Return text of several lines, its middle cut out beyond `longest` characters."""
     if text is None:
         return NOTHING
-    return format_html("<pre>{}</pre>", clean_lines(payload.printable(text, LONGEST_TEXT)))
+    return format_html("<pre>{}</pre>", clean_lines(payload.printable(text, longest)))
 
 
 def moment(value: datetime | None) -> str:

@@ -1,5 +1,6 @@
 """Jobs in the admin: a list that is fast at millions of rows, and everything about one."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,10 +19,14 @@ from django_taskq.jobs import payload
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.limits import words_of
 from django_taskq.jobs.reasons import parked_reason
-from django_taskq.jobs.states import State
+from django_taskq.jobs.record import visible, visible_options
+from django_taskq.jobs.sighting import waiting_reason
+from django_taskq.jobs.states import WAITING, State
 from django_taskq.models import Attempt, Job
 
 MOST_TRIES = 50
+# A log is kept whole up to this; its marker of what is missing goes with it.
+LONGEST_LOG = 17_000
 MOST_WORKERS = 50
 
 SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
@@ -29,7 +34,7 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
         None,
         (
             "id", "task_name", "state_cell", "reason_line", "backend", "queue_name",
-            "tenant_name", "priority", "limits", "tries", "lost",
+            "tenant_name", "task_id_name", "priority", "limits", "tries", "lost",
         ),
     ),
     ("Call", ("args_block", "kwargs_block", "options_block", "metadata_block")),
@@ -44,7 +49,7 @@ class JobAdmin(JobActions):
 
     list_display = (
         "id", "task_name", "state_cell", "queue_name", "tenant_name", "priority", "enqueued",
-        "wait", "run_time", "tries",
+        "wait", "run_time", "tries", "task_id_name",
     )  # fmt: skip
     list_filter = (
         filters.DatabaseFilter, filters.StateFilter, filters.ApartFilter, filters.BackendFilter,
@@ -140,6 +145,11 @@ class JobAdmin(JobActions):
         """Return the tenant."""
         return cells.line(job.tenant)
 
+    @admin.display(description="task id")
+    def task_id_name(self, job: Job) -> str:
+        """Return the predictable id."""
+        return cells.line(job.task_id)
+
     @admin.display(description="enqueued")
     def enqueued(self, job: Job) -> str:
         """Return when the job was enqueued."""
@@ -163,7 +173,12 @@ class JobAdmin(JobActions):
     @admin.display(description="reason")
     def reason_line(self, job: Job) -> str:
         """Return why the job ended badly, or waits."""
-        return cells.line(job.reason or parked_reason(job.parked_for) or job.blocked_for)
+        return cells.line(
+            job.reason
+            or parked_reason(job.parked_for)
+            or job.blocked_for
+            or (waiting_reason(job.ctx) if job.state in WAITING else None)
+        )
 
     @admin.display(description="limits")
     def limits(self, job: Job) -> str:
@@ -183,17 +198,18 @@ class JobAdmin(JobActions):
     @admin.display(description="task options")
     def options_block(self, job: Job) -> SafeString | str:
         """Return the options that using() changed."""
-        return cells.block(job.options)
+        return cells.block(_shown(job.options, visible_options))
 
     @admin.display(description="metadata")
     def metadata_block(self, job: Job) -> SafeString | str:
-        """Return the metadata as it is stored."""
-        return cells.block(job.metadata)
+        """Return the metadata without what is hidden; what cannot be read, as it is stored."""
+        return cells.block(_shown(job.metadata, visible))
 
     @admin.display(description="progress")
     def progress_block(self, job: Job) -> SafeString | str:
         """Return what the job last said of its progress."""
-        return cells.block(job.progress)
+        told = words_of_progress(job.progress)
+        return cells.block(job.progress) if told is None else cells.line(told)
 
     @admin.display(description="result")
     def result_block(self, job: Job) -> SafeString | str:
@@ -256,9 +272,33 @@ def _try(attempt: Attempt) -> SafeString:
         cells.moment(attempt.finished_at),
         cells.span(_between(attempt.started_at, attempt.finished_at)),
         cells.line(attempt.reason),
-        cells.block(attempt.traceback),
-        cells.block(attempt.log) if attempt.log else "",
+        cells.block(attempt.traceback) if attempt.traceback else "",
+        _log(attempt.log),
     )
+
+
+def _log(log: str | None) -> SafeString | str:
+    return format_html("<p>Log</p>{}", cells.block(log, LONGEST_LOG)) if log else ""
+
+
+def _shown(text: str | None, show: Callable[[Any], Any]) -> str | None:
+    """Return stored JSON as a reader may see it; what cannot be read, as it is stored."""
+    if text is None:
+        return None
+    try:
+        return payload.encode(show(payload.decode(text)), "what is stored")
+    except ValueError:
+        return text
+
+
+def words_of_progress(text: str | None) -> str | None:
+    """Return a stored progress in words; None where there is none or it cannot be read."""
+    try:
+        done, total, message = payload.decode(text or "null")
+    except (TypeError, ValueError):
+        return None
+    numbers = f"{done}" if total is None else f"{done} of {total}"
+    return f"{numbers}: {message}" if message else numbers
 
 
 def listed(text: str | None) -> list[str] | None:

@@ -54,5 +54,5 @@ class JobList(ChangeList):
 _COLUMNS = (
     "seq", "public_id", "backend", "task", "state", "failure", "queue", "tenant", "priority",
     "tries", "enqueued_at", "eligible_at", "claimed_at", "started_at", "last_attempted_at",
-    "finished_at",
+    "finished_at", "task_id",
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,14 +17,19 @@ from django.tasks.signals import task_enqueued
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from django_taskq.backends import naming
 from django_taskq.backends.checking import check_backend
-from django_taskq.backends.validation import validate_options
+from django_taskq.backends.validation import check_naming, validate_options, validate_stored
 from django_taskq.exceptions import InvalidTaskOption
 from django_taskq.jobs import payload
 from django_taskq.jobs.ids import new_id, parse_id
 from django_taskq.jobs.limits import gate_of
 from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.unique import Entry, OnDuplicate, unique_key
 from django_taskq.loading import options_of, path_of
+from django_taskq.middleware.headers import gather_headers, senders_of
+from django_taskq.middleware.registry import stacks_of
+from django_taskq.middleware.stack import Layers
 from django_taskq.options import Options, Reader, read_options
 from django_taskq.results import make_result, result_of
 from django_taskq.stores.base import Store
@@ -43,6 +48,9 @@ class Mold(NamedTuple):
     metadata: str | None
     options: str | None
     gate: str
+    senders: Layers | None
+    task_id: str | None
+    on_duplicate: OnDuplicate
 
 
 class Obstacle(NamedTuple):
@@ -52,6 +60,7 @@ class Obstacle(NamedTuple):
     hint: str
 
 
+type Stored = tuple[DjangoTask, JobSpec, Inserted]
 type Call = tuple[DjangoTask, Iterable[Any], Mapping[str, Any]]
 
 
@@ -103,29 +112,50 @@ class TaskqBackend(BaseTaskBackend):
     def validate_task(self, task: DjangoTask) -> None:
         """Check a task against this backend. Raise InvalidTask."""
         super().validate_task(task)
-        validate_options(task)
+        validate_options(task, stacks_of(self.alias))
+
+    def has_option(self, task: DjangoTask, name: str) -> bool:
+        """Tell whether a middleware of the task's stack has this option."""
+        return bool(stacks_of(self.alias).rules_of(name, task))
 
     def enqueue(
         self, task: DjangoTask, args: Iterable[Any], kwargs: Mapping[str, Any]
     ) -> TaskResult:
-        """Store one job and return its result, READY."""
+        """Store one job and return its result, READY.
+
+        A job with a `task_id` may stand for one that has the same, as `on_duplicate` says: then
+        the result is that one's. Raise DuplicateJob.
+        """
         spec = self._spec(task, args, kwargs)
-        result = self._result(task, spec, self._insert([spec])[0])
+        inserted = self._insert([spec])[0]
+        if inserted.entry is Entry.EXISTING:
+            return self._existing([(task, spec, inserted)])[0]
+        result = self._result(task, spec, inserted)
         task_enqueued.send_robust(type(self), task_result=result)
         return result
 
     def enqueue_many(self, calls: Iterable[Call]) -> list[TaskResult]:
-        """Store many jobs, all or none, in one round trip; one `task_enqueued` for each."""
+        """Store many jobs, all or none, in one round trip; one `task_enqueued` for each.
+
+        Jobs that were there already are returned without the signal. Raise DuplicateJob.
+        """
         listed = list(calls)
         specs = [self._spec(task, args, kwargs) for task, args, kwargs in listed]
         if not specs:
             return []
-        results = [
-            self._result(task, spec, inserted)
+        stored = [
+            (task, spec, inserted)
             for (task, _, _), spec, inserted in zip(listed, specs, self._insert(specs), strict=True)
         ]
-        for result in results:
-            task_enqueued.send_robust(type(self), task_result=result)
+        existing = [item for item in stored if item[2].entry is Entry.EXISTING]
+        found = iter(self._existing(existing) if existing else ())
+        results = [
+            next(found) if item[2].entry is Entry.EXISTING else self._result(*item)
+            for item in stored
+        ]
+        for (_, _, inserted), result in zip(stored, results, strict=True):
+            if inserted.entry is not Entry.EXISTING:
+                task_enqueued.send_robust(type(self), task_result=result)
         return results
 
     def get_result(self, result_id: str) -> TaskResult:
@@ -142,7 +172,7 @@ class TaskqBackend(BaseTaskBackend):
 
     def _spec(self, task: DjangoTask, args: Iterable[Any], kwargs: Mapping[str, Any]) -> JobSpec:
         mold = self._mold_of(task)
-        return JobSpec(
+        spec = JobSpec(
             new_id(),
             mold.path,
             payload.encode(args, "the arguments"),
@@ -156,26 +186,42 @@ class TaskqBackend(BaseTaskBackend):
             mold.options,
             mold.gate,
         )
+        if mold.senders:
+            # Headers differ from one enqueue to the next, unlike all that the mold keeps.
+            headers = gather_headers(self.alias, mold.senders, spec, task)
+            spec = spec._replace(trace=headers)
+        if mold.task_id is None:
+            return spec
+        key = unique_key(self.alias, spec.tenant, mold.task_id)
+        return spec._replace(task_id=mold.task_id, unique_key=key, on_duplicate=mold.on_duplicate)
 
     def _mold_of(self, task: DjangoTask) -> Mold:
         known = self._molds.get(id(task))
         if known is not None and known.task is task:
             return known
         self.validate_task(task)
+        check_naming(task)
         path, registered = path_of(task)
         metadata = getattr(task, "metadata", None)
         max_tries = getattr(task, "max_tries", None)
+        options = options_of(task, registered)
+        if options is not None:
+            validate_stored(task, options, stacks_of(self.alias))
         mold = Mold(
             task,
             path,
             self.settings.max_tries if max_tries is None else max_tries,
             payload.encode(metadata, "metadata") if metadata else None,
-            options_of(task, registered),
+            options,
             gate_of(path, getattr(task, "max_running", None), getattr(task, "max_rate", None)),
+            senders_of(self.alias, task),
+            getattr(task, "task_id", None),
+            OnDuplicate(getattr(task, "on_duplicate", None) or OnDuplicate.RAISE),
         )
-        if len(self._molds) >= MOST_MOLDS:
-            self._molds.clear()
-        self._molds[id(task)] = mold
+        if mold.senders is not None:
+            if len(self._molds) >= MOST_MOLDS:
+                self._molds.clear()
+            self._molds[id(task)] = mold
         return mold
 
     def _tenant_of(self, task: DjangoTask) -> str:
@@ -200,10 +246,20 @@ class TaskqBackend(BaseTaskBackend):
         if on_commit:
             using = None if on_commit is True else on_commit
             if transaction.get_connection(using).in_atomic_block:
-                transaction.on_commit(partial(self.store.insert, specs), using=using)
-                now = datetime.now(UTC)
-                return [Inserted(spec.id, now) for spec in specs]
+                foreseen = naming.foresee(self.store, specs)
+                later = partial(naming.insert_later, self.store, specs, foreseen)
+                transaction.on_commit(later, using=using)
+                return foreseen
         return self.store.insert(specs)
+
+    def _existing(self, stored: Sequence[Stored]) -> list[TaskResult]:
+        """Return the results of jobs that were there already."""
+        found = {record.id: record for record in self.store.get([item[2].id for item in stored])}
+        return [
+            # One that is gone by now reads as it was; a refresh says so.
+            result_of(found[item[2].id]) if item[2].id in found else self._result(*item)
+            for item in stored
+        ]
 
     def _result(self, task: DjangoTask, spec: JobSpec, inserted: Inserted) -> TaskResult:
         return make_result(

@@ -9,6 +9,9 @@ from django.db import connections
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.module_loading import import_string
 
+from django_taskq.exceptions import InvalidOptions
+from django_taskq.middleware.registry import find_problems as find_middleware_problems
+from django_taskq.middleware.registry import stacks_of
 from django_taskq.options import Options, find_problems, read_options
 from django_taskq.tenancy import check_name
 
@@ -30,6 +33,7 @@ def check_backend(backend: "TaskqBackend") -> Iterator[CheckMessage]:
     options = read_options(backend.alias, backend.options, backend.readers)
     yield from _check_tenant(backend.alias, options)
     yield from _check_aliases(backend.alias, options)
+    yield from _check_middleware(backend)
     obstacle = backend.find_obstacle(options)
     if obstacle is not None:
         yield _error("E007", backend.alias, obstacle.message, obstacle.hint)
@@ -72,6 +76,26 @@ def _check_tenant(alias: str, options: Options) -> Iterator[CheckMessage]:
             f"{found}.",
             "Name a function without arguments that returns the tenant as text.",
         )  # fmt: skip
+
+
+def _check_middleware(backend: "TaskqBackend") -> Iterator[CheckMessage]:
+    try:
+        problems = find_middleware_problems(backend.alias)
+    except InvalidOptions:  # TASKQ's own list, of which a check of its own tells
+        return
+    hint = "Correct the entry: a middleware is made by a call without arguments."
+    yield from (Error(problem, hint=hint, id="django_taskq.E010") for problem in problems)
+    try:
+        options = {name for entry in stacks_of(backend.alias).shared for name in entry.options}
+    except InvalidOptions:
+        return
+    for key in ("MAX_TRIES", "BACKOFF"):
+        if backend.options.get(key) is not None and key.lower() not in options:
+            yield _error(
+                "E011", backend.alias,
+                f"OPTIONS[{key!r}] is given, and none of OPTIONS['MIDDLEWARE'] acts on it.",
+                f"Add 'django_taskq.middleware.MaxTries' there, or leave {key} out.",
+            )  # fmt: skip
 
 
 def _check_aliases(alias: str, options: Options) -> Iterator[CheckMessage]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django_taskq.jobs.clock import given_clock
 from django_taskq.jobs.tenants import Tenants
 
 
@@ -73,5 +74,12 @@ class Claim(NamedTuple):
     start_by: float | None = None
 
     def store_time(self, monotonic: float) -> datetime:
-        """Return a moment of this process's monotonic clock on the store's clock."""
+        """Return a moment of this process's monotonic clock on the store's clock.
+
+        Where another clock is given to stores it is the present moment: time that a test moves
+        does not pass by itself.
+        """
+        now = given_clock()
+        if now is not None:
+            return now()
         return self.claimed_at + timedelta(seconds=max(0.0, monotonic - self.read_at))

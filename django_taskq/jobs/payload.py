@@ -102,9 +102,14 @@ def _read(text: str) -> Any:
     return value if end == len(text) else _decoder.decode(text)
 
 
+def storable(text: str) -> str:
+    """Return text without what some databases refuse: no NUL, no lone surrogates."""
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
 def printable(text: str, limit: int) -> str:
-    """Make text storable anywhere: no NUL, no lone surrogates, its middle cut beyond `limit`."""
-    clean = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+    """Make text storable anywhere, its middle cut beyond `limit`."""
+    clean = storable(text)
     if len(clean) <= limit:
         return clean
     half = limit // 2

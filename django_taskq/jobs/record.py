@@ -1,10 +1,11 @@
 """A stored job as a read-only value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django_taskq.jobs import payload
+from django_taskq.jobs.attempt import AttemptRecord, errors_in
 from django_taskq.jobs.claim import TryError
 from django_taskq.jobs.limits import NO_GATE
 from django_taskq.jobs.states import ENDED, Failure, State
@@ -21,7 +22,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """Everything that a store knows of one job; payloads are JSON text."""
+    """Everything that a store knows of one job; payloads are JSON text.
+
+    `errors` has one entry for each failed try that is kept. `attempts` are filled by
+    `Store.history` and `get_job`, and empty elsewhere.
+    """
 
     seq: int
     id: str
@@ -57,7 +62,15 @@ class JobRecord:
     task_id: str | None = None
     parked_for: str | None = None
     gate: str = NO_GATE
+    trace: str | None = None
     errors: tuple[TryError, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
+
+    def with_attempts(self, attempts: tuple[AttemptRecord, ...]) -> "JobRecord":
+        """Return the record with what is kept of its attempts, and their errors."""
+        if not attempts:
+            return self
+        return replace(self, attempts=attempts, errors=errors_in(attempts))
 
     @property
     def is_ended(self) -> bool:
@@ -83,8 +96,8 @@ class JobRecord:
     @property
     def metadata(self) -> dict[str, Any]:
         """The metadata of the job; keys that start with an underscore are hidden."""
-        stored = payload.decode(self.metadata_json or "{}")
-        return {key: value for key, value in stored.items() if not key.startswith("_")}
+        shown: dict[str, Any] = visible(payload.decode(self.metadata_json or "{}"))
+        return shown
 
     @property
     def progress(self) -> Progress | None:
@@ -93,3 +106,17 @@ class JobRecord:
             return None
         done, total, message = payload.decode(self.progress_json)
         return Progress(done=done, total=total, message=message)
+
+
+def visible(metadata: Any) -> Any:
+    """Return metadata without the keys that start with an underscore; no dict stays as it is."""
+    if not isinstance(metadata, dict):
+        return metadata
+    return {key: value for key, value in metadata.items() if not key.startswith("_")}
+
+
+def visible_options(options: Any) -> Any:
+    """Return the options of a job with what is visible of the metadata among them."""
+    if not isinstance(options, dict) or "metadata" not in options:
+        return options
+    return {**options, "metadata": visible(options["metadata"])}

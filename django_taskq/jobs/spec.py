@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django_taskq.jobs.limits import NO_GATE
-from django_taskq.jobs.unique import OnDuplicate
+from django_taskq.jobs.unique import Entry, OnDuplicate
 
 NO_ARGS = "[]"
 NO_KWARGS = "{}"
@@ -60,7 +60,12 @@ class JobSpec(NamedTuple):
 
 
 class Inserted(NamedTuple):
-    """What became of one spec: the id of its job, and when it was stored (the store's clock)."""
+    """What became of one spec: the id of its job, and when it was stored (the store's clock).
+
+    Where an unfinished job had the same `unique_key` both are that job's, and `entry` tells
+    whether it stayed as it was or was changed to what the spec says.
+    """
 
     id: str
     enqueued_at: datetime
+    entry: Entry = Entry.NEW

@@ -39,6 +39,24 @@ def add_format(parser: ArgumentParser) -> None:
     )
 
 
+def add_no_input(parser: ArgumentParser) -> None:
+    """Let the caller say that nobody is there to answer."""
+    parser.add_argument(
+        "--no-input", action="store_false", dest="interactive", help="Do not ask first."
+    )
+
+
+def add_filters(parser: ArgumentParser, states: Sequence[str]) -> None:
+    """Let the caller name jobs by what they have in common."""
+    parser.add_argument(
+        "--state", type=str.upper, choices=list(states), metavar="STATE",
+        help=f"One of {', '.join(states)}.",
+    )  # fmt: skip
+    parser.add_argument("--queue", help="Only jobs of this queue.")
+    parser.add_argument("--tenant", help="Only jobs of this tenant.")
+    parser.add_argument("--task", metavar="PATH", help="Only jobs of this task.")
+
+
 def add_backends(parser: ArgumentParser) -> None:
     """Let the caller name the aliases that the command is about."""
     parser.add_argument(

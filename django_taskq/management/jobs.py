@@ -1,15 +1,18 @@
 """Jobs as commands print them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from django_taskq.jobs import payload
+from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.limits import words_of
 from django_taskq.jobs.reasons import parked_reason
-from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.record import JobRecord, visible, visible_options
 from django_taskq.management import tables
 
-COLUMNS = ("id", "state", "task", "queue", "tenant", "priority", "tries", "enqueued", "backend")
+COLUMNS = (
+    "id", "state", "task", "queue", "tenant", "priority", "tries", "enqueued", "backend", "task_id",
+)  # fmt: skip
 
 _TIMES = (
     "enqueued_at", "run_after", "due_at", "eligible_at", "claimed_at", "started_at",
@@ -21,7 +24,7 @@ def row_of(record: JobRecord) -> tuple[Any, ...]:
     """Return a job as a line of a table, in the order of COLUMNS."""
     return (
         record.id, record.state, record.task, record.queue, record.tenant, record.priority,
-        record.tries, record.enqueued_at, record.backend,
+        record.tries, record.enqueued_at, record.backend, record.task_id,
     )  # fmt: skip
 
 
@@ -36,6 +39,7 @@ def summary_of(record: JobRecord) -> dict[str, Any]:
         "queue": record.queue,
         "tenant": record.tenant,
         "priority": record.priority,
+        "task_id": record.task_id,
         "tries": record.tries,
         "enqueued_at": record.enqueued_at,
         "started_at": record.started_at,
@@ -59,24 +63,43 @@ def details_of(record: JobRecord) -> dict[str, Any]:
         "worker_ids": _value(record.worker_ids_json),
         "args": _value(record.args),
         "kwargs": _value(record.kwargs),
-        "options": _value(record.options),
-        "metadata": _value(record.metadata_json),
+        "options": visible_options(_value(record.options)),
+        "metadata": visible(_value(record.metadata_json)),
         "progress": _progress(record.progress_json),
         "result": _value(record.result),
         "errors": [error._asdict() for error in record.errors],
+        "attempts": [attempt._asdict() for attempt in record.attempts],
     }
 
 
 def text_of(record: JobRecord) -> str:
     """Return everything of a job for people to read."""
     details = details_of(record)
-    errors: Sequence[dict[str, str]] = details.pop("errors")
+    del details["errors"], details["attempts"]
     details["parked_for"] = parked_reason(record.parked_for)
     parts = [tables.fields(_readable(details))]
-    for number, error in enumerate(errors, 1):
-        parts.append(f"error {number}: {tables.clean(error['exception_class_path'])}")
-        parts.append(tables.clean_lines(error["traceback"]).rstrip())
+    for attempt in record.attempts:
+        parts.extend(_attempt_lines(attempt))
     return "\n".join(parts)
+
+
+def _attempt_lines(attempt: AttemptRecord) -> Iterator[str]:
+    """Yield a try: how it ended, its traceback and its log."""
+    verdict = (
+        attempt.verdict if attempt.failure is None else f"{attempt.verdict}, {attempt.failure}"
+    )
+    took = None if attempt.started_at is None else attempt.finished_at - attempt.started_at
+    worker = tables.clean(attempt.worker_id)
+    yield (
+        f"\nattempt {attempt.attempt}: {tables.clean(verdict)} on {worker}, "
+        f"{tables.shown(attempt.finished_at)} ({tables.shown(took)})"
+    )
+    if attempt.exception_class is not None:
+        yield f"error: {tables.clean(attempt.exception_class)}"
+        yield tables.clean_lines(attempt.traceback or "").rstrip()
+    if attempt.log is not None:
+        yield "log:"
+        yield tables.clean_lines(attempt.log)
 
 
 def _value(text: str | None) -> Any:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from django.tasks.base import Task as DjangoTask
 
 from django_taskq.context import JobContext
+from django_taskq.jobs.spec import JobSpec
+from django_taskq.tasks import OWNED, Task
 
 type Scope = AbstractContextManager[Any] | AbstractAsyncContextManager[Any]
 # What a task option must be: an instance of a type, or what a function finds nothing wrong with.
@@ -47,6 +49,11 @@ class Middleware(ABC):
                     f"Expected {cls.__name__}.options[{name!r}] to be a type, or a function that "
                     f"returns what is wrong with a value or None, got {rule!r}."
                 )
+            if not name.isidentifier() or (name not in OWNED and hasattr(Task, name)):
+                raise TypeError(
+                    f"Expected {cls.__name__}.options to name options of its own, got {name!r}, "
+                    "which is a name of every task, or none at all. Choose another one."
+                )
 
     def concerns(self, task: DjangoTask) -> bool:
         """Tell whether it has anything to do around a task; asked once for each task.
@@ -54,6 +61,22 @@ class Middleware(ABC):
         The attempts of other tasks pay nothing for it.
         """
         return True
+
+    def headers(self, spec: JobSpec, task: DjangoTask) -> dict[str, str]:
+        """Return what is to travel with a job to each of its attempts: text, under names of text.
+
+        Asked where the job is enqueued, in the context of whoever does that; an attempt finds it
+        in `job.headers`. Headers are few and small: all of a job's take 8 KB at the most. What
+        this raises is logged and keeps no job from being enqueued.
+        """
+        return {}
+
+    def flush(self, seconds: float) -> None:  # noqa: B027
+        """Send off what still waits in this process, within some seconds.
+
+        Called when a worker stops, and before a child of a process pool ends. Nothing that this
+        raises is heard.
+        """
 
     @abstractmethod
     def __call__(self, job: JobContext, task: DjangoTask) -> Scope:

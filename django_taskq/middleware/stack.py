@@ -1,7 +1,7 @@
 """The middlewares around the attempts of a task, in their order, and running in them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,11 +10,8 @@ from django.tasks.base import Task as DjangoTask
 
 from django_taskq.context import JobContext
 from django_taskq.middleware.base import Middleware, Rule, Scope
-from django_taskq.middleware.max_age import MaxAge
-from django_taskq.middleware.max_rate import MaxRate
-
-# Outermost first. MaxRate is the last: nothing may delay a start that it has let through.
-DEFAULT: tuple[type[Middleware], ...] = (MaxAge, MaxRate)
+from django_taskq.middleware.entries import Entry, sends_headers
+from django_taskq.middleware.max_tries import MaxTries
 
 type Layers = tuple[Middleware, ...]
 
@@ -22,30 +19,102 @@ type Layers = tuple[Middleware, ...]
 class Stack(NamedTuple):
     """The middlewares of one task, outermost first, without those that have nothing to do for it.
 
-    `rated` is for jobs that were handed out under a rate, `plain` for all others.
+    `rated` is for jobs that were handed out under a rate, `plain` for all others. `tries` is
+    asked whether a job that failed runs again. A broken stack fails each attempt, and may be
+    sound when it is built the next time.
     """
 
     plain: Layers
     rated: Layers
+    tries: MaxTries | None = None
+    is_broken: bool = False
+
+
+class Broken(Middleware):
+    """Stands for a stack that could not be built: each attempt raises why."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, job: JobContext, task: DjangoTask) -> Scope:
+        """Raise the error."""
+        raise self.error
+
+
+def broken_stack(error: BaseException) -> Stack:
+    """Return a stack in which each attempt is a failed try, of as many as the job has."""
+    layers = (Broken(error),)
+    return Stack(layers, layers, MaxTries(), is_broken=True)
 
 
 class Stacks:
-    """Builds the stacks of one backend's tasks, all from the same middlewares."""
+    """Builds the stacks of one backend's tasks, all from the same middlewares.
 
-    def __init__(self, middlewares: Sequence[Middleware] | None = None) -> None:
-        if middlewares is None:
-            middlewares = [kind() for kind in DEFAULT]
-        self._middlewares = tuple(middlewares)
+    `shared` are the entries of all tasks, outermost first; those that a task has of its own
+    stand inside of them. Safe from any thread.
+    """
+
+    def __init__(self, shared: Sequence[Entry]) -> None:
+        self.shared = tuple(shared)
+        self._own: dict[Any, Entry] = {}
 
     def build(self, task: DjangoTask) -> Stack:
-        """Return the stack of a task."""
-        rated = tuple([each for each in self._middlewares if each.concerns(task)])
-        return Stack(tuple([each for each in rated if not each.only_rated]), rated)
+        """Return the stack of a task, a broken one where something keeps it from being built."""
+        try:
+            all_of_it = [entry.middleware for entry in self.entries_of(task)]
+            rated = tuple([each for each in all_of_it if each.concerns(task)])
+            plain = tuple([each for each in rated if not each.only_rated])
+        except BaseException as error:  # whatever a middleware raises, it ends attempts alone
+            return broken_stack(error)
+        tries = [each for each in all_of_it if isinstance(each, MaxTries)]
+        return Stack(plain, rated, tries[-1] if tries else None)
 
+    def senders_of(self, task: DjangoTask) -> Layers:
+        """Return the middlewares of a task that send headers along, outermost first.
 
-def option_rules() -> Mapping[str, Rule]:
-    """Return the task options of all middlewares, with what each must be."""
-    return {name: rule for kind in DEFAULT for name, rule in kind.options.items()}
+        The others are not made for that: who enqueues needs them not. Raise InvalidOptions.
+        """
+        made = [entry.middleware for entry in self.entries_of(task) if entry.may_send]
+        return tuple([each for each in made if sends_headers(type(each)) and each.concerns(task)])
+
+    def flush(self, seconds: float) -> None:
+        """Have each middleware send off what still waits in this process, within some seconds."""
+        for entry in [*self.shared, *self._own.values()]:
+            if entry.made is not None:
+                with suppress(Exception):
+                    entry.made.flush(seconds)
+
+    def rules_of(self, option: str, task: DjangoTask) -> list[Rule]:
+        """Return what the option of a task must be, nothing where no middleware has it.
+
+        The project's code is imported only for an option that none of those at hand has: a
+        module of tasks that needs no middleware may be what the middlewares import.
+        """
+        entries = self.entries_of(task)
+        for is_at_hand in (True, False):
+            asked = [entry.options for entry in entries if entry.is_at_hand is is_at_hand]
+            rules = [options[option] for options in asked if option in options]
+            if rules:
+                return rules
+        return []
+
+    def options_of(self, task: DjangoTask) -> set[str]:
+        """Return the names of all options that the middlewares of a task have."""
+        return {name for entry in self.entries_of(task) for name in entry.options}
+
+    def entries_of(self, task: DjangoTask) -> Sequence[Entry]:
+        """Return all entries of a task's stack, outermost first."""
+        own = getattr(task, "middleware", None)
+        return [*self.shared, *map(self._entry_of, own)] if own else self.shared
+
+    def _entry_of(self, given: Any) -> Entry:
+        # By identity where it is an instance: two that are equal are still two.
+        key = given if isinstance(given, str | type) else id(given)
+        known = self._own.get(key)
+        if known is None:
+            # Of two threads at once the first one's stays.
+            known = self._own.setdefault(key, Entry(given, "each middleware of @task"))
+        return known
 
 
 def call_within(layers: Layers, job: JobContext, task: DjangoTask, body: Callable[[], Any]) -> Any:

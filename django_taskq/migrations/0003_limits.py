@@ -3,9 +3,8 @@
 import django.core.validators
 from django.db import migrations, models
 
-import django_taskq.jobs.states
 import django_taskq.models.fields
-import django_taskq.models.indexes
+import django_taskq.models.operations
 import django_taskq.models.validators
 
 
@@ -142,29 +141,6 @@ class Migration(migrations.Migration):
                 "ordering": ("name",),
             },
         ),
-        migrations.RemoveIndex(
-            model_name="job",
-            name="taskq_job_ready",
-        ),
-        migrations.AddField(
-            model_name="job",
-            name="gate",
-            field=django_taskq.models.fields.NameField(
-                blank=True, db_default="", default="", max_length=300
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="job",
-            index=django_taskq.models.indexes.PartialIndex(
-                fields=["backend", "queue", "band", "gate", "tenant", "rank", "seq"],
-                leading=("state", "is_parked"),
-                name="taskq_job_lanes",
-                unique=False,
-                where=models.Q(
-                    ("is_parked", False), ("state", django_taskq.jobs.states.State["READY"])
-                ),
-            ),
-        ),
         migrations.AddConstraint(
             model_name="limit",
             constraint=models.UniqueConstraint(fields=("backend", "key"), name="taskq_limit_key"),
@@ -192,6 +168,14 @@ class Migration(migrations.Migration):
                     ("max_running__isnull", True), ("max_running__gte", 1), _connector="OR"
                 ),
                 name="taskq_tenant_running",
+            ),
+        ),
+        # Last, since nobody gets at the jobs from here on.
+        django_taskq.models.operations.AddColumn(
+            model_name="job",
+            name="gate",
+            field=django_taskq.models.fields.NameField(
+                blank=True, db_default="", default="", max_length=300
             ),
         ),
     ]

@@ -18,7 +18,7 @@ number of workers at once.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
@@ -28,6 +28,7 @@ from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
+from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.wakeup import Wakeup
@@ -61,26 +62,34 @@ class Reaped(NamedTuple):
     """What was taken back from dead workers.
 
     `released` jobs are back in their lanes, `suspects` were set apart, `failed` are the ids of
-    those that ended as lost.
+    those that ended as lost, `canceled` of those that somebody had asked to stop.
     """
 
     workers: tuple[str, ...] = ()
     released: int = 0
     failed: tuple[str, ...] = ()
     suspects: int = 0
+    canceled: tuple[str, ...] = ()
 
 
 class Change(NamedTuple):
     """What a cancel or retry did to one job: its id and its state before and after.
 
     `before` is None where no such job exists. `is_asked` tells that a running job was asked to
-    stop. The two states are equal where nothing was done.
+    stop. The two states are equal where nothing was done; where that was since another job holds
+    the predictable id, `held_by` is the id of that one, UNSEEN where it cannot be seen from inside
+    of the caller's transaction.
     """
 
     id: str
     before: State | str | None
     after: State | str | None
     is_asked: bool = False
+    held_by: str | None = None
+
+
+# Stands for the id of a job that the caller's transaction cannot see.
+UNSEEN = "(unseen)"
 
 
 class JobFilter(NamedTuple):
@@ -119,11 +128,33 @@ class Store(ABC):
 
         A job whose `run_after` has come is READY at once, else SCHEDULED. A durable store takes
         part in the caller's transaction.
+
+        Of specs with the same `unique_key` one becomes a job, as long as that has not ended, over
+        all processes and within a batch. What comes second obeys its `on_duplicate`: it raises
+        DuplicateJob, leaves the job as it is, or changes in place one that has never started. A
+        key that another transaction has just taken is waited for. No error of a database reaches
+        the caller's transaction by it.
         """
 
     @abstractmethod
+    def holders(self, unique_keys: Sequence[str]) -> dict[str, Holder]:
+        """Return the unfinished jobs that are seen to hold these keys; waits for nobody."""
+
+    @abstractmethod
     def get(self, ids: Sequence[str]) -> list[JobRecord]:
-        """Return the jobs with these public ids, in the order asked; unknown ones are left out."""
+        """Return the jobs with these public ids, in the order asked; unknown ones are left out.
+
+        They carry the errors of their tries, but not their attempts.
+        """
+
+    @abstractmethod
+    def history(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return what `get` does, each job with what is kept of its attempts, logs included.
+
+        For a close look: each job may carry some megabytes. Kept are the first five and the
+        last 45 attempts that left anything: all that failed, were canceled or lost, and a first
+        success where it logged.
+        """
 
     @abstractmethod
     def find(self, wanted: JobFilter) -> list[JobRecord]:
@@ -211,6 +242,14 @@ class Store(ABC):
     def cancels_asked(self, worker_id: str) -> frozenset[int]:
         """Return the seqs of this worker's running jobs that were asked to stop."""
 
+    def hear_cancels(self, worker_id: str, ear: Callable[[], None]) -> None:
+        """Have `ear` called when running jobs were asked to stop, until this worker is forgotten.
+
+        A store in this process tells it at once, in the thread of whoever asks. Another one does
+        nothing, and its workers ask each second.
+        """
+        return
+
     @abstractmethod
     def held(self, worker_id: str) -> list[Fence]:
         """Return the running jobs that the store counts as this worker's.
@@ -256,7 +295,10 @@ class Store(ABC):
 
     @abstractmethod
     def retry(self, ids: Sequence[str]) -> list[Change]:
-        """Make failed, canceled and skipped jobs READY with fresh tries; history is kept."""
+        """Make failed, canceled and skipped jobs READY with fresh tries; history is kept.
+
+        A job takes its predictable id back; where another job holds that, it stays as it is.
+        """
 
     @abstractmethod
     def run_now(self, ids: Sequence[str]) -> list[Change]:

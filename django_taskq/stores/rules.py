@@ -19,9 +19,9 @@ class RuleRows:
     """Reads the rows of tenants and queues; `current` is what was read last.
 
     Without rows, without their tables, or where django_taskq is not installed, nothing is
-    limited. `database` is None for where the router reads tenants. With `closes` the calling
-    thread's connection is closed after each read, for one that needs it for nothing else. One
-    thread at a time may refresh; any may look at `current`.
+    limited. `database` is None for where the router reads tenants. With `closes` a connection that
+    a read has opened is closed after it, for a thread that needs it for nothing else. One thread
+    at a time may refresh; any may look at `current`.
     """
 
     def __init__(self, database: str | None = None, *, closes: bool = False) -> None:
@@ -46,13 +46,14 @@ class RuleRows:
         return self.current
 
     def _refresh(self, database: str) -> None:
+        closes = self._closes and connections[database].connection is None
         try:
             self.current = self._rules_of(_read(database))
             self._is_cut_off = False
         except DatabaseError as error:
             self._report(error, has_tables=not _lacks_tables(database))
         finally:
-            if self._closes:
+            if closes:
                 connections[database].close()
 
     def _rules_of(self, rows: list[Any]) -> Rules:

@@ -1,5 +1,6 @@
 """Make claims ready to run: load the task, read the arguments, and keep what is under way."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from inspect import iscoroutinefunction
@@ -11,20 +12,28 @@ from django.tasks.base import Task as DjangoTask
 from django.tasks.base import TaskResult, TaskResultStatus
 
 from django_taskq.context import JobContext, Notepad
-from django_taskq.exceptions import JobUnloadable
+from django_taskq.exceptions import InvalidOptions, JobUnloadable
 from django_taskq.jobs import payload
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.durations import in_seconds
+from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.loading import load_or_stand_in, load_task, with_changes
 from django_taskq.middleware.registry import stacks_of
-from django_taskq.middleware.stack import Stack
+from django_taskq.middleware.stack import Stack, broken_stack
 from django_taskq.results import make_result, readable
 from django_taskq.worker import outcomes
 from django_taskq.worker.limits import TimeLimits
 from django_taskq.worker.marks import Marks, NoMarks
 from django_taskq.worker.run import Call, Ended, TimeLimit
 
+logger = logging.getLogger("django_taskq.worker")
+
 MOST_TASKS = 1000
+# Seconds for which a worker has said enough about a task that it cannot import.
+QUIET = 60.0
+# How many jobs that it cannot load a worker looks at in a second, where it has the choice.
+MOST_OFFERS = 500
+LONGEST_CROWD = 3600.0
 # Seconds after its time limit when an attempt that nobody could end costs its process the life.
 LONGEST_OVERRUN = 5.0
 
@@ -41,7 +50,8 @@ class Loaded(NamedTuple):
 class Calls:
     """Makes calls of claims. Safe from any thread, as long as no two make the same claim.
 
-    `running` holds the notepad of every attempt under way; the heartbeat reads it.
+    `running` holds the notepad of every attempt under way; the heartbeat reads it. With
+    `is_last_chance` no other worker is to come: what cannot be imported here fails at once.
     """
 
     def __init__(
@@ -52,6 +62,8 @@ class Calls:
         make_notepad: MakeNotepad = Notepad,
         marks: Marks | None = None,
         limits: TimeLimits | None = None,
+        *,
+        is_last_chance: bool = False,
     ) -> None:
         self.alias = alias
         self.running: dict[int, Notepad] = {}
@@ -65,6 +77,9 @@ class Calls:
         self._limits = limits
         backend: Any = task_backends[alias]
         self._default_limit: float | None = backend.settings.timeout
+        self._grace: float = 0.0 if is_last_chance else backend.settings.unloadable_grace
+        self._told: dict[str, float] = {}
+        self._next_offer = 0.0
 
     def make(self, claim: Claim) -> Call | Ended:
         """Return a claim ready to run, or its end where it cannot be loaded."""
@@ -73,6 +88,8 @@ class Calls:
             task, stack = self._load(claim)
             args = _read(claim.args, list, "arguments")
             kwargs = _read(claim.kwargs, dict, "keyword arguments")
+        except JobUnloadable as error:
+            return self._missing(claim, started, error)
         except Exception as error:  # whatever is wrong with a row, it ends that job alone
             return self._unloadable(claim, started, error)
         started_at = claim.store_time(started)
@@ -100,7 +117,7 @@ class Calls:
             _is_stopping=self._is_stopping,
         )
         layers = stack.plain if claim.start_by is None else stack.rated
-        return Call(claim, task, result, notepad, job, self._limit_of(task), layers)
+        return Call(claim, task, result, notepad, job, self._limit_of(task), layers, stack.tries)
 
     def is_async(self, claim: Claim) -> bool:
         """Tell whether a claim is to run on an event loop; one that cannot be loaded is not."""
@@ -160,16 +177,52 @@ class Calls:
             "backend": self.alias,
             "run_after": claim.run_after,
         }
-        task = with_changes(load_task(claim.task), changes, claim.options)
+        task = load_task(claim.task)
+        try:
+            task = with_changes(task, changes, claim.options)
+        except InvalidOptions as error:
+            # What the options of the job must be, only a middleware knows that cannot be had.
+            return Loaded(task, broken_stack(error))
         loaded = Loaded(task, self._stacks.build(task))
-        if claim.run_after is None:
+        if claim.run_after is None and not loaded.stack.is_broken:
             if len(self._tasks) >= MOST_TASKS:
                 self._tasks.clear()
             self._tasks[key] = loaded
         return loaded
 
+    def _missing(self, claim: Claim, started: float, error: JobUnloadable) -> Ended:
+        outcome = outcomes.missing(
+            claim, claim.store_time(started), error, self._grace, self._crowd(started)
+        )
+        self._warn(claim, outcome)
+        return self._ended(claim, outcome, error)
+
+    def _crowd(self, now: float) -> float:
+        """Return the seconds until one more job that cannot be loaded may come again.
+
+        Threads may overwrite one another's place in the line; it is no promise.
+        """
+        place = min(max(now, self._next_offer) + 1 / MOST_OFFERS, now + LONGEST_CROWD)
+        self._next_offer = place
+        return place - now
+
+    def _warn(self, claim: Claim, outcome: Outcome) -> None:
+        now = monotonic()
+        if outcome.verdict is not Verdict.RELEASED or now < self._told.get(claim.task, 0.0):
+            return
+        if len(self._told) >= MOST_TASKS:
+            self._told.clear()
+        self._told[claim.task] = now + QUIET
+        logger.warning(
+            "Job %s, and maybe more of its task, is given back. %s", claim.id, outcome.reason
+        )
+
     def _unloadable(self, claim: Claim, started: float, error: Exception) -> Ended:
-        at = claim.store_time(started)
+        outcome = outcomes.unloadable(claim, claim.store_time(started), error)
+        return self._ended(claim, outcome, error)
+
+    def _ended(self, claim: Claim, outcome: Outcome, error: Exception) -> Ended:
+        """Return the end of a claim that was never called."""
         result: TaskResult = make_result(
             load_or_stand_in(claim.task, claim.queue, self.alias),
             claim.id,
@@ -182,7 +235,8 @@ class Calls:
             errors=claim.errors,
             worker_ids=readable(claim.worker_ids or "[]", []),
         )
-        return Ended(claim, outcomes.unloadable(claim, at, error), result, error, 0.0)
+        kept = None if outcome.verdict is Verdict.RELEASED else error
+        return Ended(claim, outcome, result, kept, 0.0)
 
 
 def _read[T: (list[Any], dict[str, Any])](text: str, shape: type[T], what: str) -> T:

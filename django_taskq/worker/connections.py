@@ -11,6 +11,8 @@ from django.db import connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from django_taskq.worker.daemon_threads import DaemonThreads
+
 
 class _Opened(threading.local):
     """Whether the current thread has opened a connection that may still be open."""
@@ -72,14 +74,20 @@ class SyncContexts:
     that does not return would hold up the event loops of all others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._owner = ThreadSensitiveContext()
+        self._thread = DaemonThreads(1, f"{name}-sync")
+        SyncToAsync.context_to_thread_executor[self._owner] = self._thread
 
     def make(self) -> Context:
         """Return a context in which nothing else is set."""
         context = Context()
         context.run(SyncToAsync.thread_sensitive_context.set, self._owner)
         return context
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._thread.shutdown()
 
 
 def renew_sync_thread() -> None:

@@ -18,6 +18,7 @@ from django_taskq.worker.writer import DirectWriter, Recorder, ThreadedWriter, W
 class Crew:
     """Runs claims and writes how they ended.
 
+    `in_hand` holds the claims that are not written yet, by seq.
     `on_room` is called from any thread when more could be claimed, or when nothing is in hand
     any more, `on_dropped` when a claim was not started because it may not count any more.
     """
@@ -39,7 +40,8 @@ class Crew:
         self.done = 0
         self._on_room = on_room
         self._on_dropped = on_dropped
-        self._in_hand: dict[int, int] = {}
+        self.in_hand: dict[int, Claim] = {}
+        self._returning: dict[Fence, Claim] = {}
         self._intake = Intake(settings.threads)
         self._patience = Patience()
         self._line, self._moved_at = 0, 0.0
@@ -57,11 +59,6 @@ class Crew:
     def late(self) -> int:
         """How many results were refused, since their job had gone on."""
         return self._recorder.late
-
-    @property
-    def in_hand(self) -> int:
-        """How many claims are not written yet."""
-        return len(self._in_hand)
 
     @property
     def is_worn_out(self) -> bool:
@@ -110,7 +107,7 @@ class Crew:
     def take(self, claims: Sequence[Claim]) -> None:
         """Put claims in line."""
         for claim in claims:
-            self._in_hand[claim.seq] = claim.attempt
+            self.in_hand[claim.seq] = claim
         self._executor.submit(claims)
 
     def stands_for(self) -> float:
@@ -135,14 +132,23 @@ class Crew:
 
     def take_back(self) -> list[Fence]:
         """Take out of the line what has not started."""
-        taken = self._executor.take_back()
-        for claim in taken:
-            self._let_go(claim.seq, claim.attempt)
-        return [Fence(claim.seq, claim.attempt) for claim in taken]
+        return [self._return(claim) for claim in self._executor.take_back()]
 
     def strangers(self, held: Sequence[Fence]) -> list[Fence]:
         """Return those of the store's running jobs that are not in hand."""
-        return [fence for fence in held if self._in_hand.get(fence.seq) != fence.attempt]
+        return [fence for fence in held if not self._holds(*fence)]
+
+    def give_back(self, worker_id: str, fences: Sequence[Fence]) -> int:
+        """Give jobs back to the store, free of charge; return how many it has taken.
+
+        What was canceled meanwhile ends with that, and is reported. Raise what the store raises.
+        """
+        known = [self._returning.get(fence) or self.in_hand.get(fence.seq) for fence in fences]
+        count = self._recorder.give_back(worker_id, fences, [each and each.id for each in known])
+        for fence, claim in list(self._returning.items()):
+            if fence in fences or claim.worker_id != worker_id:
+                del self._returning[fence]
+        return count
 
     def stop(self) -> None:
         """Tell running jobs that the worker stops."""
@@ -155,7 +161,7 @@ class Crew:
 
     def _drop(self, claim: Claim) -> None:
         """Do not start a claim; its job is given back once the store answers."""
-        self._let_go(claim.seq, claim.attempt)
+        self._return(claim)
         self._on_dropped()
 
     def _deliver(self, ended: Ended) -> None:
@@ -171,10 +177,21 @@ class Crew:
         self.done += len(fences)
         for seq, attempt in fences:
             self._let_go(seq, attempt)
-        if not self._in_hand:
+        if not self.in_hand:
             self._on_room()
+
+    def _return(self, claim: Claim) -> Fence:
+        """Let go of a claim that has not started; its name is kept until it is given back."""
+        fence = Fence(claim.seq, claim.attempt)
+        self._returning[fence] = claim
+        self._let_go(*fence)
+        return fence
+
+    def _holds(self, seq: int, attempt: int) -> bool:
+        claim = self.in_hand.get(seq)
+        return claim is not None and claim.attempt == attempt
 
     def _let_go(self, seq: int, attempt: int) -> None:
         # A worker that lost its lease may hold the same job again, as a later attempt.
-        if self._in_hand.get(seq) == attempt:
-            del self._in_hand[seq]
+        if self._holds(seq, attempt):
+            del self.in_hand[seq]

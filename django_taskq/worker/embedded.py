@@ -8,6 +8,7 @@ from django.tasks import task_backends
 from django_taskq.stores.base import Store
 from django_taskq.worker.executors.base import MakeExecutor
 from django_taskq.worker.executors.local import LocalExecutor
+from django_taskq.worker.holds import is_held
 from django_taskq.worker.settings import WorkerSettings
 from django_taskq.worker.worker import Worker
 
@@ -33,8 +34,8 @@ class EmbeddedPool:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the worker, if it does not run yet."""
-        if self._worker is None:
+        """Start the worker, if it does not run yet and the pool is not held."""
+        if self._worker is None and not is_held(self.store.alias):
             self._start()
 
     def close(self) -> None:

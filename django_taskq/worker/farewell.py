@@ -33,7 +33,7 @@ class Farewell:
         """Give back what has not started."""
         fences = self._crew.take_back()
         if fences:
-            self._try(lambda: self._store.release(worker_id, fences))
+            self._try(lambda: self._crew.give_back(worker_id, fences))
 
     def wait_for_running(self, until: float) -> None:
         """Wait for what runs, until a moment of the monotonic clock."""
@@ -51,6 +51,7 @@ class Farewell:
 
     def leave(self, worker_id: str) -> None:
         """Take the worker out of its store, with all that it still holds there."""
+        self._try(lambda: self._crew.give_back(worker_id, self._store.held(worker_id)))
         self._try(lambda: self._store.forget(worker_id))
 
     def _try(self, give_back: Callable[[], int]) -> None:

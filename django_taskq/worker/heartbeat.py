@@ -32,6 +32,7 @@ class Heartbeat:
         on_lost: Callable[[], str],
         on_doubt: Callable[[], None],
         on_stop: Callable[[], None],
+        read_cancels: Callable[[str], None],
         marks: Marks,
     ) -> None:
         self._store = store
@@ -41,6 +42,7 @@ class Heartbeat:
         self._on_lost = on_lost
         self._on_doubt = on_doubt
         self._on_stop = on_stop
+        self._read_cancels = read_cancels
         self._marks = marks
         self._lease = store.options.lease
         self._renewed = monotonic()
@@ -57,7 +59,7 @@ class Heartbeat:
         if self.is_in_doubt:
             self._on_doubt()
         self._write_notes()
-        self._read_cancels()
+        self._read_cancels(self._worker_id)
         if monotonic() - self._renewed >= self._lease / 3:
             self._renew()
         left = self._renewed + self._lease / 3 - monotonic()
@@ -107,12 +109,3 @@ class Heartbeat:
             if waiter is not None:
                 waiter.set()
         self._noted.intersection_update((pad.claim.seq, pad.claim.attempt) for pad in running)
-
-    def _read_cancels(self) -> None:
-        if not self._noted:
-            return
-        asked = self._store.cancels_asked(self._worker_id)
-        for seq in asked:
-            pad = self._running.get(seq)
-            if pad is not None:
-                pad.ask_to_stop()

@@ -15,9 +15,10 @@ LOOK = 0.2
 
 
 class TimeLimits:
-    """Hands sync calls whose time is over to `end`, from a thread of its own.
+    """Hands calls whose time is over to `end`, again and again until they are left.
 
-    The thread starts with the first call that has a limit, and sleeps while there is none.
+    From a thread of its own, since a function may block any other.
+    It starts with the first call that has a limit, and sleeps while there is none.
     """
 
     def __init__(self, end: Callable[[Call], None], name: str) -> None:

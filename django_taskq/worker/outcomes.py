@@ -1,6 +1,5 @@
 """From what a function returned or raised to an outcome: the one place that decides."""
 
-import random
 import sys
 from asyncio import CancelledError
 from collections.abc import Callable
@@ -18,18 +17,21 @@ from django_taskq.exceptions import (
     JobUnloadable,
     RejectError,
     ReleaseError,
-    RetryError,
     TaskTimeout,
 )
-from django_taskq.jobs import payload
-from django_taskq.jobs.backoff import FURTHEST, BackoffRule, delay_of
+from django_taskq.jobs import payload, sighting
+from django_taskq.jobs.backoff import FURTHEST
 from django_taskq.jobs.claim import Claim, TryError
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import Failure
+from django_taskq.results import readable
 from django_taskq.worker.run import Call
 
 LONGEST_TRACEBACK = 32_000
 LONGEST_REASON = 500
+
+# Returns the seconds before the next try, None where there is none.
+type AskDelay = Callable[[BaseException], float | None]
 
 
 def success(
@@ -50,6 +52,7 @@ def success(
         metadata=notepad.changed_metadata(),
         progress=notepad.progress,
         is_first_attempt=claim.attempt == 1,
+        log=notepad.logged(),
     )
 
 
@@ -58,9 +61,8 @@ def failure(
     notepad: Notepad,
     result: TaskResult,
     exception: BaseException,
-    rule: BackoffRule,
+    ask_delay: AskDelay,
     ended: float,
-    spread: Callable[[], float] = random.random,
 ) -> Outcome:
     """Return the outcome of a function, or a middleware, that raised.
 
@@ -68,9 +70,9 @@ def failure(
     """
     if isinstance(exception, ReleaseError) and not notepad.has_begun:
         return _release(claim, notepad, exception, ended)
+    delay = _delay(exception, ask_delay)
     ctx = _stored_ctx(notepad, exception)
     error = describe(exception)
-    delay = _delay(claim, result, exception, rule, spread)
     verdict = Verdict.FAILED if delay is None else Verdict.RETRY
     is_expired = isinstance(exception, JobExpired)
     return Outcome(
@@ -88,6 +90,7 @@ def failure(
         progress=notepad.progress,
         ctx=ctx,
         is_first_attempt=claim.attempt == 1,
+        log=notepad.logged(),
     )
 
 
@@ -106,8 +109,48 @@ def _release(claim: Claim, notepad: Notepad, asked: ReleaseError, ended: float) 
     )
 
 
+def missing(
+    claim: Claim, at: datetime, error: JobUnloadable, grace: float, crowd: float = 0.0
+) -> Outcome:
+    """Return the outcome of a claim whose task cannot be imported by this worker.
+
+    Given back for `grace` seconds from when that was first seen on, then the end. `crowd` is how
+    long it takes the worker to look at the others like it.
+    """
+    seen = sighting.sight(
+        claim.ctx,
+        now=at,
+        grace=grace,
+        starts=_starts(claim),
+        worker_id=claim.worker_id,
+        error=payload.printable(str(error), LONGEST_REASON),
+    )
+    pause = seen.pause(at, crowd)
+    if pause is None:
+        if grace:
+            error.add_note(
+                f"No worker could since {sighting.written(seen.since)}, for longer than the "
+                f"{grace:g} s of UNLOADABLE_GRACE."
+            )
+        return unloadable(claim, at, error)
+    return Outcome(
+        claim.seq,
+        claim.attempt,
+        Verdict.RELEASED,
+        None,
+        at,
+        claim.worker_ids or "[]",
+        reason=seen.sentence,
+        delay=pause,
+        ctx=sighting.keep(claim.ctx, seen),
+        is_first_attempt=claim.attempt == 1,
+    )
+
+
 def unloadable(claim: Claim, at: datetime, error: BaseException) -> Outcome:
     """Return the outcome of a claim whose task or arguments cannot be read: it never started."""
+    told = " ".join([str(error), *getattr(error, "__notes__", ())])
+    ctx = sighting.forget(claim.ctx)
     return Outcome(
         claim.seq,
         claim.attempt,
@@ -116,8 +159,9 @@ def unloadable(claim: Claim, at: datetime, error: BaseException) -> Outcome:
         at,
         claim.worker_ids or "[]",
         failure=Failure.UNLOADABLE,
-        reason=payload.printable(str(error), LONGEST_REASON),
+        reason=payload.printable(told, LONGEST_REASON),
         error=describe(error),
+        ctx=None if ctx == claim.ctx else ctx,
         is_first_attempt=claim.attempt == 1,
     )
 
@@ -143,28 +187,21 @@ def overrun(call: Call) -> TaskTimeout:
     return error
 
 
-def _delay(
-    claim: Claim,
-    result: TaskResult,
-    exception: BaseException,
-    rule: BackoffRule,
-    spread: Callable[[], float],
-) -> float | None:
+def _delay(exception: BaseException, ask_delay: AskDelay) -> float | None:
     if isinstance(exception, RejectError | CancelledError | JobUnloadable):
         return None
-    tries = claim.tries + 1
-    if claim.max_tries is not None and tries >= claim.max_tries:
-        return None
-    if isinstance(exception, RetryError):
-        if exception.delay is not None:
-            return min(FURTHEST, max(0.0, exception.delay))
-    elif claim.max_tries is None:
-        return None
     try:
-        return delay_of(rule, tries, exception, result, spread)
-    except Exception as error:
-        exception.add_note(f"The task's backoff rule failed: {type(error).__name__}: {error}")
+        delay = ask_delay(exception)
+        return None if delay is None else min(FURTHEST, max(0.0, float(delay)))
+    except BaseException as error:  # a project's own code may be what is asked
+        told = f"{type(error).__name__}: {error}"
+        exception.add_note(f"There is no next try, since asking for its delay failed: {told}")
         return None
+
+
+def _starts(claim: Claim) -> int:
+    """Return how often the job's function has started."""
+    return len(readable(claim.worker_ids, [])) if claim.worker_ids else 0
 
 
 def _worker_ids(result: TaskResult) -> str:
@@ -203,6 +240,6 @@ def _stored_metadata(notepad: Notepad) -> str | None:
 def _stored_ctx(notepad: Notepad, exception: BaseException) -> str | None:
     try:
         return notepad.changed_ctx()
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:
         exception.add_note(f"What stood in job.ctx is lost: {error}")
         return None

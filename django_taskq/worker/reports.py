@@ -1,13 +1,15 @@
-"""Telling the receivers of task_finished how jobs ended, once that is written."""
+"""Telling the receivers of signals how jobs ended, once that is written."""
 
 from collections.abc import Sequence
 
 from django.tasks import TaskResult
 from django.tasks.signals import task_finished
 
-from django_taskq.exceptions import JobLost
+from django_taskq.exceptions import JobCanceled, JobLost
+from django_taskq.jobs.reasons import JOB_LOST
 from django_taskq.jobs.record import JobRecord
 from django_taskq.results import result_of
+from django_taskq.signals import job_canceled
 from django_taskq.stores.base import Store
 
 
@@ -40,6 +42,29 @@ def report_lost(sender: type, store: Store, ids: Sequence[str]) -> None:
     for record in store.get(ids):
         lost = JobLost(record.reason or "")
         report_finished(sender, result_of(record), _duration(record), lost)
+
+
+def report_canceled(sender: type, store: Store, ids: Sequence[str]) -> None:
+    """Send job_canceled for jobs that ended so in nobody's hand, task_finished where they ran.
+
+    `sender` is the backend class. Raise what the store raises.
+    """
+    if not ids:
+        return
+    for record in store.get(ids):
+        result, has_run = result_of(record), _has_run(record)
+        duration = _duration(record) if has_run else None
+        job_canceled.send_robust(sender, task_result=result, duration=duration)
+        if has_run:
+            report_finished(sender, result, duration, JobCanceled(record.reason or ""))
+
+
+def _has_run(record: JobRecord) -> bool:
+    """Tell whether the last attempt of an ended job had started, as far as the store knows."""
+    if record.errors and record.errors[-1].exception_class_path == JOB_LOST:
+        return True
+    claimed_at, started_at = record.claimed_at, record.last_attempted_at
+    return claimed_at is not None and started_at is not None and started_at >= claimed_at
 
 
 def _duration(record: JobRecord) -> float | None:

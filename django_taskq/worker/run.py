@@ -11,6 +11,7 @@ from django.tasks.base import TaskResult
 from django_taskq.context import JobContext, Notepad
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.middleware.max_tries import MaxTries
 from django_taskq.middleware.stack import Layers
 
 
@@ -36,7 +37,10 @@ class TimeLimit:
 
 
 class Call(NamedTuple):
-    """A claim with its task loaded and its arguments read, and the middlewares around it."""
+    """A claim with its task loaded and its arguments read, and the middlewares around it.
+
+    `tries` is asked whether the job runs again where the attempt fails.
+    """
 
     claim: Claim
     task: DjangoTask
@@ -45,6 +49,7 @@ class Call(NamedTuple):
     job: JobContext
     limit: TimeLimit | None = None
     layers: Layers = ()
+    tries: MaxTries | None = None
 
     @property
     def function(self) -> Callable[..., Any]:

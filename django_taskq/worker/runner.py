@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
+from inspect import signature
 from time import monotonic
 from typing import Any
 
@@ -15,14 +17,19 @@ from django_taskq.context import enter_job
 from django_taskq.jobs.backoff import BackoffRule
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.outcome import Verdict
+from django_taskq.middleware.max_tries import FailedTry, delay_asked_for
 from django_taskq.middleware.stack import acall_within, call_within
 from django_taskq.tenancy import enter_tenant
 from django_taskq.worker import outcomes
 from django_taskq.worker.calls import Calls
+from django_taskq.worker.catcher import catch_logs
 from django_taskq.worker.connections import SyncSide, close_job_connections
+from django_taskq.worker.interrupt import Interrupt
 from django_taskq.worker.run import Call, Ended
 
 logger = logging.getLogger("django_taskq.worker")
+
+DROPPED = "Job %s has ended after its time limit; that is dropped."
 
 type Deliver = Callable[[Ended], None]
 
@@ -30,13 +37,26 @@ type Deliver = Callable[[Ended], None]
 class Runner:
     """Turns claims into ended attempts and hands each to `deliver`.
 
-    With `is_silent` it sends no signals: the process that made the calls before has done so.
+    With `is_silent` it sends no signals: the process that made the calls before has done so. With
+    `keeps_connections` what its jobs leave open stays open: the thread has other uses for it.
+    `spread` is where the jitter of delays between tries comes from, None for where MaxTries has it.
     """
 
-    def __init__(self, calls: Calls, deliver: Deliver, *, is_silent: bool = False) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        deliver: Deliver,
+        *,
+        is_silent: bool = False,
+        keeps_connections: bool = False,
+        spread: Callable[[], float] | None = None,
+    ) -> None:
+        catch_logs()
         self._calls = calls
         self._deliver = deliver
         self._is_silent = is_silent
+        self._keeps_connections = keeps_connections
+        self._spread = spread
         self._sync_side = SyncSide()
         backend: Any = task_backends[calls.alias]
         self._sender = type(backend)
@@ -52,12 +72,13 @@ class Runner:
         if self._calls.leave(call):
             self._deliver(ended)
         else:
-            logger.info("Job %s has ended after its time limit; that is dropped.", claim.id)
+            logger.info(DROPPED, claim.id)
         duration = ended.duration
         # A failure's traceback keeps this frame: an exception in it would wait for the garbage
         # collector, with all that it holds.
         del ended
-        close_job_connections()
+        if not self._keeps_connections:
+            close_job_connections()
         return duration
 
     async def arun(self, claim: Claim) -> None:
@@ -68,19 +89,27 @@ class Runner:
         ended = await self._acall(call)
         if self._calls.leave(call):
             self._deliver(ended)
+        else:
+            logger.info(DROPPED, claim.id)
         # As in `run`.
         del ended
-        await self._sync_side.close_job_connections()
+        if not self._keeps_connections:
+            await self._sync_side.close_job_connections()
 
     def overrun(self, call: Call) -> Ended | None:
-        """Return the end of a sync call whose time is over, None where it has ended meanwhile.
+        """Return the end of a call whose time is over, None where it has ended meanwhile.
 
-        The function goes on in its thread, which nothing can stop; what it returns is dropped.
+        The function may go on, in a thread or a loop that nothing can stop; what it returns is
+        dropped.
         """
         if not self._calls.leave(call):
             return None
         call.notepad.ask_to_stop()
         return self._failure(call, outcomes.overrun(call), monotonic())
+
+    def kill(self, call: Call, error: BaseException) -> Ended | None:
+        """Return the end of a call whose process was killed for this, None where it had ended."""
+        return self._failure(call, error, monotonic()) if self._calls.leave(call) else None
 
     def _prepare(self, claim: Claim) -> Call | None:
         made = self._calls.make(claim)
@@ -108,10 +137,22 @@ class Runner:
             enter_tenant(call.claim.tenant)
             enter_job(call.job)
             call.notepad.started = monotonic()
-            value = await self._awaited(call)
+            value = await self._interruptible(call)
             return self._success(call, value, monotonic())
         except BaseException as error:
             return self._failure(call, error, monotonic())
+
+    async def _interruptible(self, call: Call) -> Any:
+        interrupt = Interrupt()
+        call.notepad.interrupt = interrupt.ask
+        if call.notepad.is_cancel_asked:
+            interrupt.ask()
+        try:
+            return await self._awaited(call)
+        finally:
+            interrupt.end()
+            # It knows the task, whose frames know the notepad.
+            call.notepad.interrupt = None
 
     def _begin(self, call: Call) -> Any:
         if not self._is_silent:
@@ -150,17 +191,41 @@ class Runner:
         return Ended(call.claim, outcome, call.result, None, ended - call.notepad.started)
 
     def _failure(self, call: Call, error: BaseException, ended: float) -> Ended:
-        rule = getattr(call.task, "backoff", None)
+        if isinstance(error, TypeError):
+            _explain(call, error)
         outcome = outcomes.failure(
-            call.claim,
-            call.notepad,
-            call.result,
-            error,
-            self._default_backoff if rule is None else rule,
-            ended,
+            call.claim, call.notepad, call.result, error, partial(self._delay_after, call), ended
         )
         # What it took to describe the failure was its tenant's time too: a traceback of megabytes
         # takes longer than most functions.
         outcome = outcome._replace(finished_at=call.claim.store_time(monotonic()))
         kept = None if outcome.verdict is Verdict.RELEASED else error
         return Ended(call.claim, outcome, call.result, kept, ended - call.notepad.started)
+
+    def _delay_after(self, call: Call, error: BaseException) -> float | None:
+        rule = getattr(call.task, "backoff", None)
+        failed = FailedTry(
+            error,
+            call.job,
+            call.claim.tries + 1,
+            call.claim.max_tries,
+            self._default_backoff if rule is None else rule,
+            self._spread,
+        )
+        return delay_asked_for(failed) if call.tries is None else call.tries.delay_after(failed)
+
+
+def _explain(call: Call, error: TypeError) -> None:
+    """Say what the task takes, where its job was stored with something else.
+
+    As it happens when the signature has changed since.
+    """
+    with suppress(ValueError, TypeError):
+        taken = signature(call.task.func)
+        try:
+            taken.bind(*call.positional, **call.result.kwargs)
+        except TypeError:
+            error.add_note(
+                f"The job was stored with other arguments than its task takes: "
+                f"{call.task.name}{taken}."
+            )

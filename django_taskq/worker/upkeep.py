@@ -7,7 +7,7 @@ from time import monotonic
 
 from django_taskq.stores.base import Store
 from django_taskq.worker.loop import LONGEST_PAUSE
-from django_taskq.worker.reports import report_lost
+from django_taskq.worker.reports import report_canceled, report_lost
 
 logger = logging.getLogger("django_taskq.worker")
 
@@ -101,6 +101,7 @@ class Upkeep:
         if reaped.suspects or self._store.has_suspects():
             self.has_seen_suspects = True
         report_lost(self._sender, self._store, reaped.failed)
+        report_canceled(self._sender, self._store, reaped.canceled)
 
     def _prune(self) -> bool:
         count = self._store.prune(PRUNE_LIMIT)

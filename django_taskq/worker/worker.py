@@ -6,8 +6,10 @@ from time import monotonic
 
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.workers import Pulse
+from django_taskq.middleware.registry import stacks_of
 from django_taskq.signals import worker_started, worker_stopped
 from django_taskq.stores.base import Store
+from django_taskq.worker.cancels import Cancels
 from django_taskq.worker.claimer import Claimer
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.crew import Crew
@@ -28,6 +30,8 @@ logger = logging.getLogger("django_taskq.worker")
 # Seconds for which nothing in line may start before all of it is given back: it was claimed ahead
 # of jobs that take longer than was thought, and others may have a better claim by now.
 LONGEST_STAND = 0.1
+# Seconds that a worker gives its middlewares at its end, to send off what they hold.
+LONGEST_FLUSH = 2.0
 
 
 class Worker:
@@ -53,6 +57,8 @@ class Worker:
         self._sender = sender
         self._wakeup = Doorbell(self._take_in)
         self._marks = marks or NoMarks()
+        # Kept, since the alias may be gone from the settings before the worker is.
+        self._stacks = stacks_of(store.alias)
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._backoff = Backoff()
@@ -68,6 +74,7 @@ class Worker:
             on_dropped=self._doubt_holdings,
             marks=self._marks,
         )
+        self._cancels = Cancels(store, self._crew.in_hand, self._crew.running)
         self._heartbeat = Heartbeat(
             store,
             self.worker_id,
@@ -76,6 +83,7 @@ class Worker:
             on_lost=self._rejoin,
             on_doubt=self._doubt,
             on_stop=self._stop_as_asked,
+            read_cancels=self._cancels.read,
             marks=self._marks,
         )
         self.thread_name = name = settings.thread_name(store.alias)
@@ -157,6 +165,7 @@ class Worker:
 
     def _join(self) -> bool:
         self.store.join(self.settings.introduce(self.worker_id))
+        self.store.hear_cancels(self.worker_id, self._poke_heartbeat)
         self._marks.renew(self.worker_id)
         return True
 
@@ -241,7 +250,7 @@ class Worker:
         self._is_unsure = False
         strangers = self._crew.strangers(self.store.held(self.worker_id))
         if strangers:
-            self.store.release(self.worker_id, strangers)
+            self._crew.give_back(self.worker_id, strangers)
         if not self._backoff.is_clear:
             logger.info("%r answers again.", self.store.alias)
 
@@ -254,8 +263,9 @@ class Worker:
             self._wakeup.set()
 
     def _may_start(self, claim: Claim) -> bool:
-        """Tell whether the lease under which a claim was made still holds."""
-        return claim.worker_id == self.worker_id and not self._heartbeat.is_in_doubt
+        """Tell whether the lease under which a claim was made still holds, and nobody canceled."""
+        is_held = claim.worker_id == self.worker_id and not self._heartbeat.is_in_doubt
+        return is_held and self._cancels.allows(claim)
 
     def _doubt_holdings(self) -> None:
         self._is_unsure = True
@@ -300,6 +310,7 @@ class Worker:
         self._heartbeat_loop.stop()
         farewell.leave(self.worker_id)
         self._report_stop()
+        self._stacks.flush(LONGEST_FLUSH)
         drop_connections()
 
     def _report_stop(self) -> None:

@@ -7,12 +7,19 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Protocol
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
 from django.tasks import task_backends
 from django.tasks.base import TaskError, TaskResultStatus
 
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.outcome import Outcome, Verdict
+from django_taskq.jobs.reasons import JOB_CANCELED
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.results import readable
@@ -22,7 +29,7 @@ from django_taskq.stores.wakeup import Wakeup
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.loop import Backoff
 from django_taskq.worker.outcomes import describe
-from django_taskq.worker.reports import report_finished, report_lost
+from django_taskq.worker.reports import report_canceled, report_finished, report_lost
 from django_taskq.worker.run import Ended
 
 logger = logging.getLogger("django_taskq.worker")
@@ -72,8 +79,22 @@ class Recorder:
                 "The process of job %s (attempt %d) %s; the job is %s now.",
                 claim.id, claim.attempt, how, state,
             )  # fmt: skip
-        if state in ENDED:
+        if state is State.CANCELED:
+            report_canceled(self._sender, self._store, [claim.id])
+        elif state in ENDED:
             report_lost(self._sender, self._store, [claim.id])
+
+    def give_back(self, worker_id: str, fences: Sequence[Fence], ids: Sequence[str | None]) -> int:
+        """Have the store take jobs back that were not finished; return how many it took.
+
+        Those that were canceled have their end with it, and are reported where their id is known.
+        """
+        released = [Outcome(*fence, Verdict.RELEASED) for fence in fences]
+        states = self._store.finish(worker_id, released) if released else []
+        ends = zip(ids, states, strict=True)
+        canceled = [id for id, state in ends if id is not None and state is State.CANCELED]
+        report_canceled(self._sender, self._store, canceled)
+        return sum(state is not None for state in states)
 
     def _settled(self, batch: Sequence[Ended], states: list[State | None]) -> list[State | None]:
         refused = [ended.claim.id for ended, state in zip(batch, states, strict=True) if not state]
@@ -89,7 +110,9 @@ class Recorder:
     def _finish(self, worker_id: str, members: Sequence[Ended]) -> list[State | None]:
         try:
             return self._store.finish(worker_id, [ended.outcome for ended in members])
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError, ProgrammingError, NotSupportedError):
+            # The database does not answer, or its tables are not what they were: while it is
+            # being migrated, say. None of that is the fault of a value.
             raise
         except (DatabaseError, ArithmeticError, ValueError, TypeError) as error:
             if len(members) > 1:
@@ -121,12 +144,18 @@ class Recorder:
             )  # fmt: skip
 
     def _report_end(self, ended: Ended, state: State) -> None:
+        if state is State.CANCELED and ended.outcome.verdict is Verdict.RELEASED:
+            # It has not run.
+            report_canceled(self._sender, self._store, [ended.claim.id])
+            return
         if state is State.SUCCESSFUL:
             _close_result(ended, TaskResultStatus.SUCCESSFUL)
         else:
-            _close_result(ended, TaskResultStatus.FAILED)
+            _close_result(ended, TaskResultStatus.FAILED, is_canceled=state is State.CANCELED)
         if state is State.CANCELED:
-            job_canceled.send_robust(self._sender, task_result=ended.result)
+            job_canceled.send_robust(
+                self._sender, task_result=ended.result, duration=ended.duration
+            )
         report_finished(self._sender, ended.result, ended.duration, ended.exception)
 
     def _report_late(self, ended: Ended) -> None:
@@ -211,13 +240,14 @@ class ThreadedWriter:
                 Wakeup().wait(backoff.next_pause())
 
 
-def _close_result(ended: Ended, status: TaskResultStatus) -> None:
+def _close_result(ended: Ended, status: TaskResultStatus, *, is_canceled: bool = False) -> None:
     result = ended.result
     _set(result, "status", status)
     if status is not TaskResultStatus.READY:
         _set(result, "finished_at", ended.outcome.finished_at)
     if ended.outcome.error is not None:
         path, text = ended.outcome.error
+        path = JOB_CANCELED if is_canceled else path
         result.errors.append(TaskError(exception_class_path=path, traceback=text))
     if status is TaskResultStatus.SUCCESSFUL:
         _set(result, "_return_value", readable(ended.outcome.result or "null", None))

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from django_taskq.control import database_of, get_job
+from django_taskq.control import cancel, database_of, get_job
 from django_taskq.models import Job
 from tests.admin.pages import LIST, SignIn, listed, rows, told
 from tests.app import gates, tasks
@@ -36,6 +36,17 @@ def test_retry_runs_failed_jobs_again_and_logs_each(sign_in: SignIn, alias: str)
     (entry,) = LogEntry.objects.all()
     assert (entry.object_id, entry.change_message) == (failed, "FAILED -> READY.")
     assert entry.get_admin_url() == f"{LIST}{failed}/change/"
+
+
+def test_a_retry_of_a_job_whose_id_is_taken_says_by_which_job(sign_in: SignIn, alias: str) -> None:
+    task = tasks.echo.using(backend=alias, task_id="nightly", run_after=timedelta(hours=1))
+    first = task.enqueue(1).id
+    cancel(first, alias)
+    held = task.enqueue(2).id
+    page = act(sign_in("view_job", "retry_job"), "retry_jobs", [first, held], alias)
+    assert f"Job {first} was left as it was: its task_id is held by {held}." in told(page)
+    assert "1 left as they were: only failed, canceled and skipped jobs" in told(page)
+    assert not LogEntry.objects.exists()
 
 
 def test_cancel_cancels_what_waits_and_asks_what_runs(sign_in: SignIn, alias: str) -> None:

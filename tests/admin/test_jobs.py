@@ -17,8 +17,11 @@ from django_taskq.control import database_of, get_job, store_of
 from django_taskq.models import Attempt, Job
 from tests.admin.pages import LIST, SignIn, listed, rows, told
 from tests.app import gates, tasks
+from tests.deadlines import wait_until
+from tests.management.calls import call
 from tests.running import run_due, running, wait_until_running
-from tests.stores.jobs import claim, lose
+from tests.stores.contracts.giving_back import given_back
+from tests.stores.jobs import WORKER, claim, claim_one, lose
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
@@ -47,6 +50,14 @@ def test_the_list_shows_the_newest_jobs_first(sign_in: SignIn, alias: str) -> No
     text = client.get(LIST, {"database": database_of(alias)}).content.decode()
     for shown in (ids[0], "tests.app.tasks.echo", "READY", "default", "acme"):
         assert shown in text
+
+
+def test_a_predictable_id_is_shown_in_the_list_and_on_the_page(sign_in: SignIn, alias: str) -> None:
+    job = tasks.echo.using(backend=alias, task_id="nightly <b>").enqueue(1)
+    client = sign_in("view_job")
+    for place in (LIST, f"{LIST}{job.id}/change/"):
+        text = client.get(place, {"database": database_of(alias)}).content.decode()
+        assert "nightly &lt;b&gt;" in text
 
 
 def test_the_list_and_a_job_are_hidden_from_who_may_not_view_jobs(sign_in: SignIn) -> None:
@@ -117,6 +128,34 @@ def test_a_tenants_ready_jobs_are_found_behind_every_gate(
     chosen = {"database": database_of(alias), "state": "READY", "queue": "emails"}
     found = listed(sign_in("view_job"), **chosen, tenant="acme")
     assert found == [ids[3], *ids[:3], ids[4]]
+
+
+def test_a_job_that_was_given_back_says_why_it_waits(sign_in: SignIn, alias: str) -> None:
+    id = tasks.echo.using(backend=alias).enqueue(1).id
+    store = store_of(alias)
+    store.finish(WORKER, [given_back(claim_one(store))])
+    page = sign_in("view_job").get(f"{LIST}{id}/change/").content.decode()
+
+    assert f"Worker {WORKER} could not load it, and gave it back to others until" in page
+    shown = call("job", "show", id, "--backend", alias)
+    assert f"Worker {WORKER} could not load it" in shown.out
+
+
+def test_what_a_later_release_has_written_is_shown(sign_in: SignIn, alias: str) -> None:
+    id = tasks.echo.using(backend=alias).enqueue(1).id
+    rows(alias).filter(public_id=id).update(
+        state="HIBERNATING", failure="moonlight", parked_for="moon", is_parked=True,
+        gate="tests.app.tasks.echo colour=red", options='{"colour":"red"}', worker_ids="5",
+        metadata="[1]", progress='{"a":1}', ctx='{"_unloadable_since":5}', result="nonsense",
+    )  # fmt: skip
+    client = sign_in("*")
+
+    assert listed(client, database=database_of(alias)) == [id]
+    shown_list = client.get(LIST, {"database": database_of(alias)}).content.decode()
+    assert "HIBERNATING (moonlight)" in shown_list
+    page = client.get(f"{LIST}{id}/change/").content.decode()
+    for shown in ("HIBERNATING", "moonlight", "moon", "colour", "nonsense"):
+        assert shown in page
 
 
 def test_a_suspect_is_listed_apart_and_says_why_it_waits(sign_in: SignIn, alias: str) -> None:
@@ -204,6 +243,38 @@ def test_a_job_shows_every_try_with_its_traceback(sign_in: SignIn, alias: str) -
         assert shown in text
     for shown in ("SUCCESSFUL", "color", "First started", "Ended", "<li>"):
         assert shown in text
+
+
+def test_a_first_success_shows_its_log_escaped(sign_in: SignIn, alias: str) -> None:
+    script = '<script>alert("x")</script>\x1b'
+    on = tasks.chat.using(backend=alias, metadata={"color": "red", "_hidden": 1})
+    job = on.enqueue(f"{script} {'x' * 15_000} the end")
+    run_due(alias)
+    text = sign_in("view_job").get(f"{LIST}{job.id}/change/").content.decode()
+    assert "Attempt 1: succeeded" in text
+    log = text.partition("<p>Log</p>")[2].partition("</details>")[0]
+    assert "WARNING tests.app.chat: &lt;script&gt;" in log
+    assert "the end" in log
+    assert "left out" not in log
+    assert script not in text
+    assert "\x1b" not in text
+    assert "color" in text
+    assert "_hidden" not in text
+
+
+def test_a_running_job_shows_its_progress_and_metadata(sign_in: SignIn, alias: str) -> None:
+    gate = f"admin shows progress on {alias}"
+    client = sign_in("view_job")
+    job = tasks.tell_progress.using(backend=alias).enqueue(3, 10, "<b>half", gate)
+    with running(alias):
+        wait_until_running(job, gate)
+        page = f"{LIST}{job.id}/change/"
+        wait_until(
+            lambda: "3 of 10: &lt;b&gt;half" in client.get(page).content.decode(),
+            timeout=30,
+            what="the page to show the progress",
+        )
+        gates.open_gate(gate)
 
 
 def test_a_job_shows_what_bounds_its_task(sign_in: SignIn, alias: str) -> None:

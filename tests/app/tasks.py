@@ -2,10 +2,12 @@
 
 import asyncio
 import builtins
+import logging
 import sys
 import threading
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.tasks import task as django_task
 from django.tasks.base import Task as DjangoTask
@@ -13,6 +15,8 @@ from django.tasks.base import Task as DjangoTask
 import django_taskq
 from django_taskq import JobContext, RejectError, RetryError, task
 from tests.app import gates, journal
+
+chat_logger = logging.getLogger("tests.app.chat")
 
 
 def exception_of(kind: str, *args: Any) -> BaseException:
@@ -211,6 +215,38 @@ async def _meet(name: str, parties: int) -> None:
     await gates.apass_gate(name)
 
 
+# What a task logs.
+
+
+@task
+def chat(*lines: str, kind: str = "", gate: str = "") -> None:
+    """Log lines, wait at the gate, then raise where a kind of exception is named."""
+    for line in lines:
+        chat_logger.warning(line)
+    if gate:
+        gates.pass_gate(gate)
+    if kind:
+        raise exception_of(kind, "after the chat")
+
+
+@task
+async def achat(*lines: str, kind: str = "") -> None:
+    """Log lines, the last of them in the thread of sync calls; maybe raise."""
+    for line in lines[:-1]:
+        chat_logger.warning(line)
+    for line in lines[-1:]:
+        await sync_to_async(chat_logger.warning)(line)
+    if kind:
+        raise exception_of(kind, "after the chat")
+
+
+@task(takes_context=True)
+def note_down(context: JobContext, *lines: str) -> None:
+    """Log lines by the context."""
+    for line in lines:
+        context.log(line)
+
+
 # What a task does before it ends.
 
 
@@ -278,6 +314,24 @@ def enqueue_another(
         return str(inner.enqueue(value, depth=depth - 1).id)
     inner = describe.using(backend=backend, tenant=tenant, queue_name=queue_name)
     return str(inner.enqueue(value=value).id)
+
+
+@task
+def enqueue_named(task_id: str, on_duplicate: str | None = None) -> list[Any]:
+    """Enqueue under a predictable id, on the alias of this job; tell what came of it."""
+    job = django_taskq.current_job()
+    assert job is not None
+    inner = echo.using(backend=job.task_result.backend, task_id=task_id, on_duplicate=on_duplicate)
+    try:
+        result = inner.enqueue()
+    except django_taskq.DuplicateJob as error:
+        return [type(error).__name__, error.job_id, error.task_id]
+    return [result.status.name, result.id, result.task.task_id]
+
+
+@task(task_id="singleton", on_duplicate="return")
+def singleton() -> None:
+    """Do nothing, one at a time."""
 
 
 @task
@@ -379,3 +433,44 @@ def spoil(items: list[Any]) -> list[Any]:
     """Change the list that the job was given, and return it."""
     items.append("spoiled")
     return items
+
+
+# What a task does to the transaction around it.
+
+
+@task
+def mark_twice(using: str) -> None:
+    """Leave a mark under a key twice, which the database refuses."""
+    from tests.app.models import Mark
+
+    key = mark.func("once", using)
+    Mark.objects.using(using).create(pk=key, text="twice")
+
+
+@task
+async def amark_twice(using: str) -> None:
+    """Leave a mark under a key twice, which the database refuses."""
+    await sync_to_async(mark_twice.func)(using)
+
+
+@task
+def mark_on_commit(text: str, using: str) -> None:
+    """Leave a mark when the job's transaction commits."""
+    with transaction.atomic(using=using):
+        transaction.on_commit(lambda: mark.func(text, using), using=using)
+
+
+@task
+async def amark_on_commit(text: str, using: str) -> None:
+    """Leave a mark when the job's transaction commits."""
+    await sync_to_async(mark_on_commit.func)(text, using)
+
+
+@task
+def fail_on_commit(using: str) -> None:
+    """Raise when the job's transaction commits."""
+
+    def raise_it() -> None:
+        raise ValueError("on commit")
+
+    transaction.on_commit(raise_it, using=using)

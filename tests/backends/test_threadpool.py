@@ -468,3 +468,55 @@ def test_thousands_of_jobs_from_many_threads_all_run_exactly_once(gate: str) -> 
         assert {result.attempts for result in results} == {1}
         counts = Counter(journal.read(gate))
         assert counts == Counter(str(number) for number in range(2000))
+
+
+@pytest.mark.parametrize("name", ["in_a_thread", "in_the_sync_side", "on_the_loop", "for_ever"])
+def test_a_job_that_hangs_does_not_keep_the_interpreter_from_ending(name: str) -> None:
+    ran = run_script(
+        """
+        import asyncio, sys, threading
+        from asgiref.sync import sync_to_async
+        from django.conf import settings
+        entry = {"BACKEND": "django_taskq.backends.ThreadPoolBackend"}
+        settings.configure(TASKS={"default": entry}, INSTALLED_APPS=[])
+        import django
+        django.setup()
+        from django_taskq import task
+        from django_taskq.worker import embedded
+        embedded.LONGEST_CLOSE = 0.5
+        started = threading.Event()
+
+        def hang():
+            started.set()
+            threading.Event().wait(300)
+
+        @task
+        async def in_a_thread():
+            await asyncio.to_thread(hang)
+
+        @task
+        async def in_the_sync_side():
+            await sync_to_async(hang)()
+
+        @task
+        async def on_the_loop():
+            hang()
+
+        @task
+        async def for_ever():
+            started.set()
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+
+        globals()[sys.argv[1]].enqueue()
+        assert started.wait(30)
+        print("done")
+        """,
+        name,
+        timeout=100,
+        uses_databases=False,
+    )
+    assert ran.output == "done"

@@ -5,6 +5,7 @@ from __future__ import annotations
 COLUMNS: dict[str, dict[str, str]] = {
     "enqueue": {"jobs_per_second": "jobs/s", "jobs": "jobs"},
     "enqueue_many": {"jobs_per_second": "jobs/s", "jobs": "jobs"},
+    "cancel": {"seconds": "seconds", "jobs_per_second": "jobs/s", "jobs": "jobs"},
     "drain": {
         "jobs_per_second": "jobs/s",
         "jobs": "jobs",
@@ -29,6 +30,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "transactions_per_second": "transactions/s",
         "cpu_percent": "CPU %",
     },
+    "middleware": {"jobs_per_second": "jobs/s", "jobs": "jobs"},
+    "layers": {"added_us": "us more", "attempts": "attempts"},
     "wal": {"bytes_per_job": "bytes/job", "bytes_per_enqueue": "of it enqueue", "jobs": "jobs"},
     "flood": {
         "ratio": "times bare threads",
@@ -73,6 +76,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 TITLES = {
     "enqueue": "Enqueue one by one",
     "enqueue_many": "Enqueue many in one call",
+    "cancel": "Cancel jobs that wait, in one call",
     "drain": "Drain by one worker process, and its memory afterwards",
     "latency": "Idle worker: enqueue to start, and to the result in the producer's hand",
     "pool": "Pools of threads (memory) and of processes, enqueue to result",
@@ -82,6 +86,8 @@ TITLES = {
     "memory": "An idle runworker: supervisor and children together",
     "history": "Drain beside finished rows",
     "idle": "Idle worker",
+    "middleware": "Drain inside of the default middlewares, and of none",
+    "layers": "What one more sync middleware adds to an attempt",
     "wal": "Write-ahead log per job, payload of 100 bytes",
     "flood": "A flood before 250 jobs of 50 tenants: the wait of their last",
     "trickle": "50 tenants, a job a second each, beside a flood and without",

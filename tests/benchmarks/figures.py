@@ -5,11 +5,13 @@ Peers take turns within a repeat, so that a machine that slows down slows all of
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from tests.benchmarks import turns
 from tests.benchmarks.peers import Entry
+from tests.benchmarks.peers.ours import OPTIONS
 from tests.benchmarks.processes import ProcessError
 from tests.benchmarks.session import Session
 from tests.benchmarks.traffic import VARIABLE as TRAFFIC
@@ -19,6 +21,7 @@ LATENCY_SAMPLES = 200
 LATENCY_SECONDS = 5.0
 IDLE_SECONDS = 15.0
 LEAST_JOBS = 100
+CANCELED = 10_000
 PROCESSES = "BENCHMARK_PROCESSES"
 
 
@@ -30,6 +33,13 @@ def enqueue(session: Session) -> None:
 def enqueue_many(session: Session) -> None:
     """Enqueue half the jobs in one call."""
     _for_each(session, "enqueue_many", "enqueue_many", lambda e: _stored(e) and e.bulk, share=0.5)
+
+
+def cancel(session: Session) -> None:
+    """Cancel our own waiting jobs in one call."""
+    for _ in range(session.repeats):
+        for entry in filter(_ours_stored, session.entries):
+            session.measure("cancel", entry, "cancel", jobs=CANCELED)
 
 
 def drain(session: Session) -> None:
@@ -111,6 +121,27 @@ def idle(session: Session) -> None:
         session.measure("idle", entry, "idle", environment=watched, seconds=IDLE_SECONDS)
 
 
+def middleware(session: Session) -> None:
+    """Drain our own queue inside of the default stack and of an empty one, in turn."""
+    for _ in range(session.repeats):
+        for entry in filter(_ours_stored, session.entries):
+            original = session.original(entry)
+            for label, options in ((entry.name, {}), (f"{entry.name} without", {"MIDDLEWARE": []})):
+                if original is not None:
+                    session.measure_in(
+                        original, "middleware", entry, "drain", label=label,
+                        environment={OPTIONS: json.dumps(options)}, jobs=_jobs(session, 1.0),
+                    )  # fmt: skip
+
+
+def layers(session: Session) -> None:
+    """Time the way through a stack by itself."""
+    for _ in range(session.repeats):
+        for entry in session.entries:
+            if entry.ours and entry.kind == "memory":
+                session.measure("layers", entry, "layers", attempts=session.jobs)
+
+
 def wal(session: Session) -> None:
     """Weigh the write-ahead log of our own jobs."""
     for entry in session.entries:
@@ -121,6 +152,7 @@ def wal(session: Session) -> None:
 FIGURES: dict[str, Callable[[Session], None]] = {
     "enqueue": enqueue,
     "enqueue_many": enqueue_many,
+    "cancel": cancel,
     "drain": drain,
     "latency": latency,
     "pool": pool,
@@ -129,6 +161,8 @@ FIGURES: dict[str, Callable[[Session], None]] = {
     "memory": memory,
     "history": history,
     "idle": idle,
+    "middleware": middleware,
+    "layers": layers,
     "wal": wal,
     **turns.FIGURES,
 }

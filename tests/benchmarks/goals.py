@@ -106,6 +106,22 @@ class HistoryGoal:
 
 
 @dataclass(frozen=True)
+class MiddlewareGoal:
+    """The default middlewares may slow a worker by a tenth at most."""
+
+    kind: str
+    number: float = 0.9
+
+    def judge(self, measured: Measured) -> Iterator[Verdict]:
+        """Compare the drain inside of them with that inside of none."""
+        default = measured.get(("middleware", f"ours/{self.kind}"))
+        none = measured.get(("middleware", f"ours/{self.kind} without"))
+        if default and none:
+            ratio = medians(default)["jobs_per_second"] / medians(none)["jobs_per_second"]
+            yield Verdict(f"middleware, {self.kind}, ratio", ">=", self.number, ratio)
+
+
+@dataclass(frozen=True)
 class CrowdGoal:
     """Many tenants may slow a worker by a fifth at most."""
 
@@ -127,11 +143,12 @@ BOUNDS: tuple[tuple[str, Literal[">=", "<="], float], ...] = (
     ("violations", "<=", 0),
 )
 STORES = (*DATABASES, "memory")
-GOALS: tuple[Goal | HistoryGoal | ProcessesGoal | MemoryGoal | CrowdGoal, ...] = (
+GOALS: tuple[Goal | HistoryGoal | MiddlewareGoal | ProcessesGoal | MemoryGoal | CrowdGoal, ...] = (
     *(Goal("drain", "jobs_per_second", kind, ">=", 10_000) for kind in DATABASES),
     *(Goal("drain", "jobs_per_second", kind, ">=") for kind in DATABASES),
     *(Goal("enqueue", "jobs_per_second", kind, ">=") for kind in DATABASES),
     *(Goal("enqueue_many", "jobs_per_second", kind, ">=", 40_000) for kind in DATABASES),
+    *(Goal("cancel", "seconds", kind, "<=", 1) for kind in DATABASES),
     Goal("pool", "jobs_per_second", "memory", ">="),
     Goal("pool", "jobs_per_second", "processes", ">="),
     Goal("cpu", "two_to_one", "processes", ">=", 1.9),
@@ -141,6 +158,8 @@ GOALS: tuple[Goal | HistoryGoal | ProcessesGoal | MemoryGoal | CrowdGoal, ...] =
         for value in ("pickup_p50", "pickup_p99", "result_p50")
     ),
     *(HistoryGoal(kind) for kind in DATABASES),
+    *(MiddlewareGoal(kind) for kind in DATABASES),
+    Goal("layers", "added_us", "memory", "<=", 5),
     ProcessesGoal("processes, noop", "postgresql", 1.3),
     ProcessesGoal("processes, noop", "sqlite", 1.0),
     *(ProcessesGoal("processes, compute", kind, 1.9) for kind in DATABASES),

@@ -34,6 +34,10 @@ class Project:
         """Run manage.py; return what it printed. Fail unless its status is 0."""
         return self._run("manage.py", *arguments)
 
+    def python(self, *arguments: str) -> str:
+        """Run Python in the directory; return what it printed. Fail unless its status is 0."""
+        return self._run(*arguments)
+
     def shell(self, source: str) -> str:
         """Run Python inside of the project; return what it printed."""
         return self.manage("shell", "--no-imports", "-c", source)

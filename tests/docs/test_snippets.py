@@ -94,3 +94,41 @@ def test_the_lines_of_the_readme_run(project: Project, backend: str) -> None:
     id = project.shell(f"{ROW}{enqueue}print(result.id)").splitlines()[-1]
     project.manage("runworker", "--burst")
     assert f"{id}  SUCCESSFUL" in project.manage("job", "list")
+
+
+@pytest.mark.parametrize("name", ["# Sentry\n", "# Sentry, and", "# OpenTelemetry\n"])
+def test_the_settings_of_a_tracer_run_a_job(project: Project, name: str) -> None:
+    (settings,) = [block for block in python_of(page("observability")) if block.startswith(name)]
+    pool = 'TASKS = {"default": {"BACKEND": "django_taskq.backends.ThreadPoolBackend"}}'
+    # Nobody answers under that address.
+    own = settings.replace("o1.ingest.sentry.io", "localhost:9")
+    project.add_settings(f'INSTALLED_APPS = [..., "django_taskq"]\n{pool}\n{own}')
+    project.write(
+        "shop/tasks.py", "from django_taskq import task\n\n@task\ndef two():\n    return 2\n"
+    )
+    project.manage("check")
+    imports = "from django_taskq import get_job, wait\nfrom shop.tasks import two\n"
+    run = f"{imports}result = two.enqueue()\n"
+    header = "traceparent" if "OpenTelemetry" in name else "sentry-trace"
+    look = f"print(wait(result, timeout=20).return_value, {header!r} in get_job(result).trace)"
+    # A console exporter prints the spans too.
+    assert "2 True" in project.shell(run + look)
+
+
+def test_a_header_of_the_projects_own_travels(project: Project) -> None:
+    (middleware,) = [b for b in python_of(page("observability")) if b.startswith("# shop/")]
+    project.write("shop/middleware.py", middleware)
+    pool = 'TASKS = {"default": {"BACKEND": "django_taskq.backends.ThreadPoolBackend"}}'
+    stack = 'TASKQ = {"MIDDLEWARE": ["shop.middleware.RequestId"]}'
+    project.add_settings(f'INSTALLED_APPS = [..., "django_taskq"]\n{pool}\n{stack}')
+    project.write(
+        "shop/tasks.py",
+        "from django_taskq import task\nfrom shop.middleware import request_id\n\n"
+        "@task\ndef whose():\n    return request_id.get()\n",
+    )
+    printed = project.shell(
+        "from django_taskq import wait\nfrom shop.tasks import whose\n"
+        "from shop.middleware import request_id\nrequest_id.set('r-7')\n"
+        "print(wait(whose.enqueue(), timeout=20).return_value)"
+    )
+    assert "r-7" in printed.splitlines()

@@ -1,5 +1,6 @@
 """manage.py job: what it prints, what it changes, and the status it ends with."""
 
+import io
 import subprocess
 import sys
 from datetime import timedelta
@@ -10,7 +11,9 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
+from django_taskq import clearing
 from django_taskq.control import database_of, get_job, store_of
+from django_taskq.jobs.claim import ClaimRequest
 from django_taskq.jobs.states import State
 from django_taskq.models import Job
 from tests import servers
@@ -100,8 +103,27 @@ def test_show_prints_everything_of_a_job(alias: str) -> None:
     assert shown["errors"][0]["exception_class_path"] == "builtins.ValueError"
     assert "attempt 1" in shown["errors"][0]["traceback"]
     printed = call("job", "show", job.id, "--backend", alias).out
-    assert "error 1: builtins.ValueError" in printed
+    assert "attempt 1: retry on" in printed
+    assert "error: builtins.ValueError" in printed
     assert "ValueError: attempt 1" in printed
+    assert "attempt 2: succeeded on" in printed
+
+
+@on_each_database
+def test_show_prints_the_log_of_each_try_and_hides_private_metadata(alias: str) -> None:
+    on = tasks.chat.using(backend=alias, metadata={"color": "red", "_hidden": 1})
+    job = on.enqueue("\x1b[2Jhello")
+    run_due(alias)
+    (shown,) = call("job", "show", job.id, "--backend", alias, "--format", "json").json
+    (attempt,) = shown["attempts"]
+    assert (attempt["attempt"], attempt["verdict"], attempt["failure"]) == (1, "succeeded", None)
+    assert "WARNING tests.app.chat: " in attempt["log"]
+    assert attempt["started_at"] <= attempt["finished_at"]
+    assert shown["metadata"] == {"color": "red"}
+    printed = call("job", "show", job.id, "--backend", alias).out
+    assert "attempt 1: succeeded on" in printed
+    assert "tests.app.chat: \\x1b[2Jhello" in printed
+    assert "_hidden" not in printed
 
 
 @on_each_database
@@ -263,6 +285,33 @@ def test_enqueue_takes_arguments_and_options(alias: str) -> None:
     assert timedelta(minutes=119) < job.run_after - timezone.now() <= timedelta(hours=2)
 
 
+@on_each_database
+def test_enqueue_with_a_predictable_id_obeys_what_is_said_of_a_second_one(alias: str) -> None:
+    words = ("job", "enqueue", ECHO, "--task-id", "nightly", "--backend", alias)
+    first = call(*words, "--args", "[1]").out.strip()
+    refused = call(*words)
+    assert refused.status == 1
+    assert f"The task_id 'nightly' is held by job {first}, which is READY." in refused.err
+    assert call(*words, "--on-duplicate", "return").out.strip() == first
+    assert call(*words, "--on-duplicate", "replace", "--args", "[2]").out.strip() == first
+    assert get_job(first, alias).args == "[2]"
+    (shown,) = call("job", "show", first, "--backend", alias, "--format", "json").json
+    assert shown["task_id"] == "nightly"
+    assert "nightly" in call("job", "list", "--backend", alias).out
+
+
+@on_each_database
+def test_a_retry_of_a_job_whose_id_is_taken_says_by_which_job(alias: str) -> None:
+    task = tasks.echo.using(backend=alias, task_id="nightly")
+    first = task.enqueue(1).id
+    call("job", "cancel", first, "--backend", alias)
+    held = task.enqueue(2).id
+    called = call("job", "retry", first, "--backend", alias)
+    assert called.status == 1
+    assert f"its task_id is held by {held}" in called.out
+    assert (state_of(first, alias), state_of(held, alias)) == ("CANCELED", "READY")
+
+
 @on_all_databases
 def test_enqueue_prints_the_id_and_the_job_runs() -> None:
     called = call("job", "enqueue", "tests.app.tasks.plainly_decorated", "--args", '["v"]')
@@ -291,6 +340,9 @@ def test_enqueue_takes_a_time_in_the_current_zone() -> None:
         ([ECHO, "--priority", "101"], "--priority: expected a whole number from -100 to 100"),
         ([ECHO, "--run-after", "soon"], "--run-after: expected a time like"),
         ([ECHO, "--max-tries", "0"], "--max-tries: expected a whole number of at least 1"),
+        ([ECHO, "--task-id", "x" * 201], "task_id"),
+        ([ECHO, "--on-duplicate", "return"], "on_duplicate: expected a task_id beside it"),
+        ([ECHO, "--task-id", "a", "--on-duplicate", "b"], "--on-duplicate: invalid choice"),
         ([ECHO, "--tenant", "x" * 129], "tenant"),
         ([ECHO, "--queue", "a\nb"], "queue_name"),
         ([ECHO, "--backend", "nowhere"], "TASKS has not"),
@@ -350,3 +402,91 @@ def test_the_exit_status_of_the_process_tells_what_happened(alias: str) -> None:
     assert status("show", str(uuid4()), "--backend", alias) == 1
     assert status("show", "not-an-id") == 2
     assert status("enqueue", "os.system", "--backend", alias) == 2
+
+
+# cancel, all that match
+
+
+@on_each_database
+def test_cancel_by_filter_takes_what_matches_and_has_not_ended(
+    alias: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "BATCH", 2)
+    monkeypatch.setattr(clearing, "READ", 3)
+    acme = tasks.echo.using(backend=alias, tenant="acme")
+    ended = acme.enqueue(0).id
+    run_due(alias)
+    waiting = [acme.enqueue(n).id for n in range(5)]
+    waiting += [acme.using(run_after=timedelta(hours=1)).enqueue(5).id]
+    held = acme.using(queue_name="held").enqueue(6).id
+    [claimed] = store_of(alias).claim(ClaimRequest("host:1:w", 1, ("held",)))
+    assert claimed.id == held
+    others = [
+        tasks.echo.using(backend=alias, tenant="globex").enqueue(7).id,
+        tasks.nothing.using(backend=alias, tenant="acme").enqueue().id,
+    ]
+    words = ("job", "cancel", "--tenant", "acme", "--task", ECHO, "--no-input")
+    called = call(*words, "--backend", alias, "--format", "json")
+    assert (called.status, called.json) == (0, {alias: {"canceled": 6, "asked": 1}})
+    assert {state_of(id, alias) for id in waiting} == {"CANCELED"}
+    assert (state_of(held, alias), state_of(ended, alias)) == ("RUNNING", "SUCCESSFUL")
+    assert get_job(held, alias).cancel_asked_at is not None
+    assert [state_of(id, alias) for id in others] == ["READY", "READY"]
+    again = call(*words, "--backend", alias)
+    assert again.out.split()[-3:] == [alias, "0", "0"]
+
+
+@on_each_database
+def test_cancel_by_state_leaves_jobs_in_others(alias: str) -> None:
+    ready = tasks.echo.using(backend=alias).enqueue(1).id
+    later = tasks.echo.using(backend=alias, run_after=timedelta(hours=1)).enqueue(1).id
+    call("job", "cancel", "--state", "scheduled", "--no-input", "--backend", alias)
+    assert (state_of(ready, alias), state_of(later, alias)) == ("READY", "CANCELED")
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "state"),
+    [("yes\n", 0, "CANCELED"), ("no\n", 1, "READY"), ("", 2, "READY")],
+)
+@on_all_databases
+def test_cancel_by_filter_tells_how_many_match_and_asks(
+    answer: str,
+    status: int,
+    state: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ids = [tasks.echo.using(queue_name="mail").enqueue(n).id for n in range(3)]
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    called = call("job", "cancel", "--queue", "mail", "--backend", "default")
+    assert "Jobs that match and have not ended: 3." in capsys.readouterr().err
+    assert (called.status, {state_of(id, "default") for id in ids}) == (status, {state})
+
+
+@on_all_databases
+def test_an_interrupted_cancel_says_what_it_has_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clearing, "BATCH", 2)
+    ids = [tasks.echo.using(queue_name="mail").enqueue(n).id for n in range(5)]
+    cancel = clearing.cancel_known
+    batches = iter([None, None])
+
+    def interrupted(ids: list[str], backend: str) -> Any:
+        if next(batches, KeyboardInterrupt) is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        return cancel(ids, backend)
+
+    monkeypatch.setattr(clearing, "cancel_known", interrupted)
+    called = call("job", "cancel", "--queue", "mail", "--no-input", "--backend", "default")
+    assert called.status == 1
+    assert called.err == "Interrupted. Jobs canceled, or asked to stop, before: 4."
+    assert sorted(state_of(id, "default") for id in ids) == ["CANCELED"] * 4 + ["READY"]
+
+
+@pytest.mark.parametrize(
+    ("words", "got"),
+    [([], "neither"), ([str(uuid4()), "--queue", "mail"], "both"), (["--state", "failed"], "")],
+)
+def test_cancel_wants_ids_or_a_filter_of_unfinished_jobs(words: list[str], got: str) -> None:
+    called = call("job", "cancel", *words)
+    assert called.status != 0
+    assert f"got {got}" in called.err or "invalid choice" in called.err

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from django_taskq.middleware import MaxAge, MaxRate, Middleware
+from django_taskq.middleware import MaxAge, MaxRate, MaxTries, Middleware
 from django_taskq.middleware.base import find_wrong
+from django_taskq.tasks import OWNED
 
 
 def test_a_generator_without_its_decorator_is_refused_at_definition() -> None:
@@ -30,6 +31,18 @@ def test_an_option_that_is_no_rule_is_refused_at_definition() -> None:
 
         class Timing(Middleware):
             options = {"warn_after": "float"}
+
+            @contextmanager
+            def __call__(self, job: Any, task: Any) -> Any:
+                yield
+
+
+@pytest.mark.parametrize("name", ["timeout", "enqueue", "func", "depends_on", "warn after", ""])
+def test_an_option_that_no_task_could_have_beside_its_own_is_refused(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"options to name options of its own, got '{name}'"):
+
+        class Timing(Middleware):
+            options = {name: float}
 
             @contextmanager
             def __call__(self, job: Any, task: Any) -> Any:
@@ -66,3 +79,5 @@ def test_a_rule_is_a_type_or_a_function(rule: Any, good: list[Any], bad: list[An
 def test_the_limits_of_a_task_are_options_of_the_middlewares_that_act_on_them() -> None:
     assert set(MaxAge.options) == {"max_age"}
     assert set(MaxRate.options) == {"max_rate"}
+    assert set(MaxTries.options) == {"max_tries", "backoff"}
+    assert {*MaxAge.options, *MaxRate.options, *MaxTries.options} == OWNED

@@ -6,7 +6,6 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import product
 from typing import Any
 from uuid import uuid4
@@ -18,8 +17,8 @@ from django.tasks import task as django_task
 from django_taskq import RejectError, RetryError, current_job, get_job, task, wait
 from django_taskq.exceptions import ReleaseError, TaskTimeout
 from django_taskq.jobs.states import Failure
-from django_taskq.middleware import MaxAge, MaxRate, Middleware, registry, stack
-from django_taskq.middleware.stack import Stacks
+from django_taskq.middleware import MaxAge, MaxRate, MaxTries, Middleware
+from django_taskq.middleware.registry import stacks_of
 from django_taskq.worker.calls import Calls
 from django_taskq.worker.run import Ended
 from django_taskq.worker.runner import Runner
@@ -39,7 +38,7 @@ from tests.running import running
 from tests.worker.claims import claim_of
 
 alias = alias_fixture()
-# A forked child has the stack that the test has put in place; Python warns of forks.
+# Python warns of forks.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 type Run = Callable[..., Any]
@@ -106,27 +105,19 @@ def page() -> str:
     return uuid4().hex
 
 
-@pytest.fixture(autouse=True)
-def _own_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each test build its stacks anew."""
-    monkeypatch.setattr(registry, "_stacks", {})
-
-
 @pytest.fixture
-def run(alias: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a job inside of a stack, outermost first; one stack for each test."""
+def run(alias: str) -> Run:
+    """Run a job inside of a stack, outermost first."""
 
     def run_within(layers: Sequence[Middleware], made: Any, *args: Any, **options: Any) -> Any:
-        monkeypatch.setattr(stack, "DEFAULT", [partial(_same, each) for each in layers])
-        with with_options("processes", START_METHOD="fork"), running(alias):
+        stack = {"MIDDLEWARE": [MaxTries, *layers]}
+        # A spawned child would not have these instances.
+        forking = {"START_METHOD": "fork"} if alias == "processes" else {}
+        with with_options(alias, **stack, **forking), running(alias):
             result = wait(made.using(backend=alias, **options).enqueue(*args), timeout=20)
             return result, get_job(result)
 
     return run_within
-
-
-def _same(each: Middleware) -> Middleware:
-    return each
 
 
 either = pytest.mark.parametrize("noting", [note, anote], ids=["sync", "async"])
@@ -231,13 +222,11 @@ def test_what_is_no_context_manager_is_told_to_be_none(run: Run, page: str, noti
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kinds", [(), (Noting, Noting), (AsyncNoting,), (Noting, AsyncNoting)])
-def test_a_failure_is_let_go_of_with_its_end(
-    monkeypatch: pytest.MonkeyPatch, page: str, kinds: Sequence[Any]
-) -> None:
+def test_a_failure_is_let_go_of_with_its_end(page: str, kinds: Sequence[Any]) -> None:
     """What an exception holds must not wait for the garbage collector."""
-    monkeypatch.setattr(stack, "DEFAULT", kinds)
     ended: list[Ended] = []
-    runner = Runner(Calls("threads", lambda: None, lambda: False), ended.append)
+    with with_options("threads", MIDDLEWARE=kinds):
+        runner = Runner(Calls("threads", lambda: None, lambda: False), ended.append)
     gc.disable()
     try:
         runner.run(claim_of(task=note.module_path, args=f'["{page}", "LookupError"]'))
@@ -284,7 +273,7 @@ def test_the_time_limit_of_an_async_job_ends_it_inside_of_its_stack(
 
 
 def test_a_stack_is_built_of_those_that_a_task_concerns() -> None:
-    stacks = Stacks()
+    stacks = stacks_of("threads")
     rate = stacks.build(note)
     assert rate.plain == ()
     assert [type(each) for each in rate.rated] == [MaxRate]
@@ -292,24 +281,25 @@ def test_a_stack_is_built_of_those_that_a_task_concerns() -> None:
     assert [type(each) for each in aged.plain] == [MaxAge]
     assert [type(each) for each in aged.rated] == [MaxAge, MaxRate]
     assert stacks.build(note.using(max_rate="1/s")).plain == ()
+    assert type(aged.tries) is MaxTries
 
 
 def test_the_stacks_of_all_tasks_share_their_middlewares() -> None:
-    stacks = Stacks()
+    stacks = stacks_of("threads")
     one, other = stacks.build(note.using(max_age=5)), stacks.build(anote.using(max_age=6))
     assert one == other
     assert one.rated[0] is other.rated[0]
 
 
-def test_a_stack_is_built_once_for_each_task(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_is_built_once_for_each_task() -> None:
     counted = Counted()
-    monkeypatch.setattr(stack, "DEFAULT", [lambda: counted])
-    calls = Calls("threads", lambda: None, lambda: False)
-    for _ in range(3):
-        made = calls.make(claim_of(task=note.module_path, args='["page"]'))
-        assert made.layers == (counted,)
-    assert [asked.func for asked in counted.asked] == [note.func]
-    calls.make(claim_of(task=note.module_path, args='["page"]', options='{"max_age": 5}'))
+    with with_options("threads", MIDDLEWARE=[counted, MaxAge]):
+        calls = Calls("threads", lambda: None, lambda: False)
+        for _ in range(3):
+            made = calls.make(claim_of(task=note.module_path, args='["page"]'))
+            assert made.layers == (counted,)
+        assert [asked.func for asked in counted.asked] == [note.func]
+        calls.make(claim_of(task=note.module_path, args='["page"]', options='{"max_age": 5}'))
     assert [asked.max_age for asked in counted.asked] == [None, 5]
 
 

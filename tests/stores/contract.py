@@ -11,13 +11,18 @@ from tests.stores.contracts.changing import Changing
 from tests.stores.contracts.claiming import Claiming
 from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
+from tests.stores.contracts.freeing import Freeing
+from tests.stores.contracts.giving_back import GivingBack
 from tests.stores.contracts.inserting import Inserting
 from tests.stores.contracts.keeping import Keeping, Retaining
 from tests.stores.contracts.leasing import Leasing
 from tests.stores.contracts.limiting import Limiting, LimitingSuspects
 from tests.stores.contracts.losing import Losing
 from tests.stores.contracts.moving import Moving
+from tests.stores.contracts.naming import Naming
+from tests.stores.contracts.racing import Racing, RacingInTransactions
 from tests.stores.contracts.suspecting import Suspecting
+from tests.stores.contracts.trying import Trying
 from tests.stores.contracts.waking import Waking
 from tests.stores.places import Place
 
@@ -47,10 +52,10 @@ class Opened:
 
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
-    Limiting, Moving,
+    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack,
 ):  # fmt: skip
     """What a store promises."""
 
 
-class DurableContract(Opened, Suspecting, Retaining, LimitingSuspects):
+class DurableContract(Opened, Suspecting, Retaining, LimitingSuspects, RacingInTransactions):
     """What a store promises beyond, whose jobs outlive a process."""

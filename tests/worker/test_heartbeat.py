@@ -54,6 +54,7 @@ def heartbeat_of(store: FailingStore, pad: Notepad) -> Heartbeat:
         on_lost=lambda: WORKER,
         on_doubt=lambda: None,
         on_stop=lambda: None,
+        read_cancels=lambda worker_id: None,
         marks=NoMarks(),
     )
 

@@ -10,13 +10,14 @@ from django.tasks.base import Task as DjangoTask
 from django.tasks.exceptions import InvalidTask, InvalidTaskBackend
 
 from django_taskq import control
-from django_taskq.exceptions import JobUnloadable
+from django_taskq.exceptions import DuplicateJob, JobUnloadable
 from django_taskq.jobs.record import JobRecord
-from django_taskq.jobs.states import State
+from django_taskq.jobs.states import ENDED, State
+from django_taskq.jobs.unique import OnDuplicate
 from django_taskq.loading import load_task
 from django_taskq.management import arguments, jobs, tables
 from django_taskq.management.arguments import CANNOT, WRONG
-from django_taskq.management.printing import PrintingCommand
+from django_taskq.management.canceling import CancelingCommand
 from django_taskq.stores.base import Change, JobFilter
 from django_taskq.tasks import Task
 
@@ -31,7 +32,7 @@ class Line(NamedTuple):
     is_done: bool = True
 
 
-class Command(PrintingCommand):
+class Command(CancelingCommand):
     """Parse what was asked for, hand it to the store, print what became of it."""
 
     help = "Look at jobs, cancel, retry, requeue and enqueue them."
@@ -42,7 +43,13 @@ class Command(PrintingCommand):
         self._add_list(verbs.add_parser("list", help="The newest jobs that match."))
         for verb, what in _VERBS.items():
             named = verbs.add_parser(verb, help=what)
-            named.add_argument("ids", nargs="+", type=arguments.job_id, metavar="ID")
+            by_filter = verb == "cancel"
+            named.add_argument(
+                "ids", nargs="*" if by_filter else "+", type=arguments.job_id, metavar="ID"
+            )
+            if by_filter:
+                arguments.add_filters(named, [s.value for s in State if s not in ENDED])
+                arguments.add_no_input(named)
             arguments.add_backends(named)
             arguments.add_format(named)
         self._add_enqueue(verbs.add_parser("enqueue", help="Enqueue a registered task."))
@@ -53,13 +60,7 @@ class Command(PrintingCommand):
             getattr(self, f"_{options['verb']}")(options)
 
     def _add_list(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--state", type=str.upper, choices=[state.value for state in State], metavar="STATE",
-            help=f"One of {', '.join(State)}.",
-        )  # fmt: skip
-        parser.add_argument("--queue", help="Only jobs of this queue.")
-        parser.add_argument("--tenant", help="Only jobs of this tenant.")
-        parser.add_argument("--task", metavar="PATH", help="Only jobs of this task.")
+        arguments.add_filters(parser, [state.value for state in State])
         parser.add_argument(
             "--limit", type=arguments.whole_number(1, 10_000), default=50, help="How many (50)."
         )
@@ -86,16 +87,20 @@ class Command(PrintingCommand):
             "--run-after", type=arguments.moment, metavar="WHEN",
             help="Not before this time (2026-12-24T18:00), or a duration from now (90s, 10m).",
         )  # fmt: skip
+        parser.add_argument(
+            "--task-id", metavar="NAME", help="A predictable id: one unfinished job for each."
+        )
+        parser.add_argument(
+            "--on-duplicate", choices=list(map(str, OnDuplicate)),
+            help="What to do where an unfinished job has the --task-id (raise).",
+        )  # fmt: skip
         parser.add_argument("--backend", metavar="ALIAS", help="Default: the task's own.")
         arguments.add_format(parser)
 
     # The verbs.
 
     def _list(self, options: dict[str, Any]) -> None:
-        wanted = JobFilter(
-            options["state"], options["queue"], options["tenant"], options["task"],
-            options["limit"],
-        )  # fmt: skip
+        wanted = _filter_of(options)._replace(limit=options["limit"])
         found = control.find(wanted, arguments.wanted_aliases(options["backends"]))
         if options["format"] == "json":
             self.write_json([jobs.summary_of(record) for record in found])
@@ -103,7 +108,7 @@ class Command(PrintingCommand):
             self.write(tables.table(jobs.COLUMNS, map(jobs.row_of, found)))
 
     def _show(self, options: dict[str, Any]) -> None:
-        found = self._located(options)
+        found = self._located(options, has_attempts=True)
         if options["format"] == "json":
             self.write_json([jobs.details_of(record) for record in found.values()])
         else:
@@ -113,7 +118,17 @@ class Command(PrintingCommand):
             raise CommandError(_unknown(missing), returncode=CANNOT)
 
     def _cancel(self, options: dict[str, Any]) -> None:
-        self._change(options, control.cancel_many, "had ended before")
+        wanted = _filter_of(options)
+        if bool(options["ids"]) == (wanted != JobFilter()):
+            raise CommandError(
+                "cancel: expected the ids of jobs, or else --queue, --tenant, --task or --state to "
+                f"say which, got {'both' if options['ids'] else 'neither'}.",
+                returncode=WRONG,
+            )
+        if options["ids"]:
+            self._change(options, control.cancel_many, "had ended before")
+        else:
+            self.cancel_matching(options, wanted)
 
     def _retry(self, options: dict[str, Any]) -> None:
         self._change(options, control.retry_many, "only failed, canceled and skipped jobs can")
@@ -131,6 +146,8 @@ class Command(PrintingCommand):
             result = self._enqueued(options)
         except (InvalidTask, InvalidTaskBackend, JobUnloadable, TypeError, ValueError) as error:
             raise CommandError(f"{options['path']!r}: {error}", returncode=WRONG) from error
+        except DuplicateJob as error:
+            raise CommandError(str(error), returncode=CANNOT) from error
         if options["format"] == "json":
             self.write_json(jobs.summary_of(control.get_job(result)))
         else:
@@ -144,9 +161,12 @@ class Command(PrintingCommand):
         arguments.wanted_aliases([changes.get("backend", task.backend)])
         return _ours(task).using(**changes).enqueue(*options["positional"], **options["named"])
 
-    def _located(self, options: dict[str, Any]) -> dict[str, JobRecord]:
+    def _located(
+        self, options: dict[str, Any], *, has_attempts: bool = False
+    ) -> dict[str, JobRecord]:
         ids = _ids(options)
-        found = control.locate(ids, arguments.wanted_aliases(options["backends"]))
+        aliases = arguments.wanted_aliases(options["backends"])
+        found = control.locate(ids, aliases, has_attempts=has_attempts)
         return {id: found[id] for id in ids if id in found}
 
     def _change(
@@ -181,13 +201,20 @@ class Command(PrintingCommand):
 
 
 _VERBS = {
-    "show": "Everything of a job, with the traceback of each failed try.",
-    "cancel": "Cancel jobs that wait, ask running ones to stop.",
+    "show": "Everything of a job, with the traceback and the log of each try.",
+    "cancel": "Cancel jobs that wait, ask running ones to stop; by id, or all that match.",
     "retry": "Run failed, canceled or skipped jobs again.",
     "requeue": "Enqueue a copy of jobs in any state.",
 }
 
-_CHANGES = ("tenant", "queue_name", "priority", "max_tries", "run_after", "backend")
+_CHANGES = (
+    "tenant", "queue_name", "priority", "max_tries", "run_after", "task_id", "on_duplicate",
+    "backend",
+)  # fmt: skip
+
+
+def _filter_of(options: dict[str, Any]) -> JobFilter:
+    return JobFilter(options["state"], options["queue"], options["tenant"], options["task"])
 
 
 def _ids(options: dict[str, Any]) -> list[str]:
@@ -209,6 +236,8 @@ def _by_alias(found: dict[str, JobRecord]) -> dict[str, list[str]]:
 
 
 def _changed(change: Change, otherwise: str) -> Line:
+    if change.held_by is not None:
+        otherwise = control.held_by(change.held_by)
     is_done = change.is_asked or change.before != change.after
     note = "asked to stop" if change.is_asked else "" if is_done else otherwise
     return Line(change.id, _state(change.before), _state(change.after), note, is_done)

@@ -11,7 +11,7 @@ from django_taskq.clearing import clear
 from django_taskq.jobs.depths import Depth, depth_of
 from django_taskq.jobs.insights import LaneCount
 from django_taskq.management import arguments, rules, tables
-from django_taskq.management.arguments import CANNOT, WRONG
+from django_taskq.management.arguments import CANNOT
 from django_taskq.management.ruling import RulingCommand
 from django_taskq.models import Queue
 from django_taskq.standings import QueueStanding, lanes_of, queues_in
@@ -39,9 +39,7 @@ class Command(RulingCommand):
             arguments.add_backends(parser)
             arguments.add_format(parser)
         # The last one: `clear`.
-        parser.add_argument(
-            "--no-input", action="store_false", dest="interactive", help="Do not ask first."
-        )
+        arguments.add_no_input(parser)
 
     def standings(self, database: str, lanes: Iterable[LaneCount]) -> Iterable[QueueStanding]:
         """Return the queues of a database."""
@@ -89,22 +87,11 @@ class Command(RulingCommand):
 
     def _confirm(self, options: dict[str, Any], waiting: int) -> None:
         whose = "" if options["tenant"] is None else f" of the tenant {options['tenant']!r}"
-        # On stderr, so that stdout has what was asked for and nothing else.
-        self.stderr.write(
+        self.confirm(
+            "clear",
             f"Jobs{whose} that wait in the queue {options['name']!r}: {waiting}. They are "
-            "canceled; their history is kept. Type yes to go on: ",
-            str,
-            "",
+            "canceled; their history is kept.",
         )
-        self.stderr.flush()
-        try:
-            answer = input()
-        except EOFError:
-            raise CommandError(
-                "clear: expected an answer, got none; --no-input does not ask.", returncode=WRONG
-            ) from None
-        if answer.strip().lower() not in {"y", "yes"}:
-            raise CommandError("Nothing was canceled.", returncode=CANNOT)
 
     def _doubt(self, options: dict[str, Any]) -> None:
         """Tell of a queue into which no alias enqueues; its name may be misspelled."""

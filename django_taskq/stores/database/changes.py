@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 from django.db.models import F, Value
 from django.db.models.functions import Least
 
+from django_taskq.jobs import sighting
 from django_taskq.jobs.ids import new_id, parse_id
 from django_taskq.jobs.reasons import CANCELED_WAITING
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, RETRYABLE, WAITING, Failure, State
+from django_taskq.jobs.unique import unique_key
 from django_taskq.stores.base import Change
 from django_taskq.stores.database.clock import storable
+from django_taskq.stores.database.holders import Holders
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.rows import state_of
@@ -36,14 +39,18 @@ class Found(NamedTuple):
     seq: int
     id: str
     state: State | str
+    tenant: str
+    task_id: str | None
+    run_id: str | None
 
 
 class Changes:
     """Cancels, retries, hurries, copies and deletes jobs, many at a time."""
 
-    def __init__(self, place: Place, insert: Insert, announce: Announce) -> None:
+    def __init__(self, place: Place, insert: Insert, holders: Holders, announce: Announce) -> None:
         self.place = place
         self._insert = insert
+        self._holders = holders
         self._announce = announce
 
     def cancel(self, ids: Sequence[str]) -> list[Change]:
@@ -80,9 +87,7 @@ class Changes:
         for chunk in _chunks(ids):
             done = self.place.settle(self._in_lock, chunk, change)
             changes |= {item.id: item for item in done}
-        return [
-            changes.get(parse_id(id) or id, Change(id, None, None))._replace(id=id) for id in ids
-        ]
+        return [changes.get(id) or _named_otherwise(id, changes) for id in ids]
 
     def _announced(self, changes: list[Change]) -> list[Change]:
         if any(change.before != change.after for change in changes):
@@ -97,8 +102,18 @@ class Changes:
 
     def _lock(self, ids: Sequence[uuid.UUID]) -> list[Found]:
         jobs = self.place.jobs().filter(public_id__in=ids).order_by("pk").select_for_update()
-        rows = jobs.values_list("pk", "public_id", "state")
-        return [Found(seq, str(id), state_of(state)) for seq, id, state in rows]
+        rows = jobs.values_list("pk", "public_id", "state", "tenant", "task_id", "run_id")
+        return [
+            Found(
+                seq,
+                str(id),
+                state_of(state),
+                tenant,
+                task_id,
+                None if run_id is None else str(run_id),
+            )
+            for seq, id, state, tenant, task_id, run_id in rows
+        ]
 
     def _cancel(self, found: list[Found]) -> list[Change]:
         now = storable(self.place.clock.read(self.place.connection))
@@ -122,8 +137,16 @@ class Changes:
         ]
 
     def _retry(self, found: list[Found]) -> list[Change]:
-        return self._move(
-            found,
+        held = self._take_keys([job for job in found if job.state in RETRYABLE and job.task_id])
+        free = [job for job in found if job.seq not in held]
+        refused = [
+            Change(job.id, job.state, job.state, held_by=held[job.seq])
+            for job in found
+            if job.seq in held
+        ]
+        self._forget_sightings([job.seq for job in free if job.state in RETRYABLE])
+        return refused + self._move(
+            free,
             RETRYABLE,
             State.READY,
             eligible_at=storable(self.place.clock.read(self.place.connection)),
@@ -138,6 +161,20 @@ class Changes:
             worker_id=None,
             claimed_at=None,
         )
+
+    def _take_keys(self, found: list[Found]) -> dict[int, str]:
+        """Give ended jobs their keys back; return who has those of the others."""
+        backend = self.place.backend
+        return self._holders.give_back(
+            (unique_key(backend, job.tenant, job.task_id or "", job.run_id), job.seq)
+            for job in found
+        )
+
+    def _forget_sightings(self, seqs: Sequence[int]) -> None:
+        """Have the time begin anew for which a job is given back that cannot be loaded."""
+        seen = self._jobs(seqs).filter(ctx__contains=sighting.KEY)
+        for seq, ctx in list(seen.values_list("pk", "ctx")):
+            self._jobs([seq]).update(ctx=sighting.forget(ctx))
 
     def _run_now(self, found: list[Found]) -> list[Change]:
         now = self.place.clock.read(self.place.connection)
@@ -174,6 +211,11 @@ class Changes:
 
     def _jobs(self, seqs: Sequence[int]) -> Any:
         return self.place.jobs().filter(pk__in=seqs)
+
+
+def _named_otherwise(id: str, changes: dict[str, Change]) -> Change:
+    """Return the change of an id that is not written as we write it, or is not known."""
+    return changes.get(parse_id(id) or id, Change(id, None, None))._replace(id=id)
 
 
 def _chunks(ids: Sequence[str]) -> list[list[uuid.UUID]]:

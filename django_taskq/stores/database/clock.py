@@ -10,6 +10,8 @@ from django.db.models import DateTimeField, QuerySet, Value
 from django.db.models.expressions import Combinable, RawSQL
 from django.utils import timezone
 
+from django_taskq.jobs.clock import host_time
+
 
 class Clock:
     """The clock of a store: read as a value, or named inside a statement.
@@ -94,6 +96,18 @@ class ServerClock(Clock):
         if not found:
             return [], self.read(connection)
         return [row[:-1] for row in found], aware(found[0][-1])
+
+
+class GivenClock(Clock):
+    """The clock that all stores of this process were given in the place of their own."""
+
+    def read(self, connection: BaseDatabaseWrapper) -> datetime:
+        """Return the present moment, aware."""
+        return host_time()
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the present moment as the parameter `now`."""
+        return {"now": host_time()}
 
 
 class FrozenClock(Clock):

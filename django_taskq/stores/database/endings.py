@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.outcome import Outcome, Verdict
-from django_taskq.jobs.reasons import CANCELED_RUNNING, JOB_CANCELED
+from django_taskq.jobs.reasons import CANCELED_RUNNING
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.models import Attempt
 from django_taskq.stores.database.clock import storable
@@ -79,31 +80,9 @@ def failure_of(outcome: Outcome, state: State) -> tuple[Failure | None, str | No
     return None, None
 
 
-def keeps_attempt(outcome: Outcome, state: State) -> bool:
-    """Tell whether a row is kept about the attempt."""
-    return outcome.needs_attempt_row or state is State.CANCELED
-
-
-def error_of(outcome: Outcome, state: State) -> tuple[str | None, str | None]:
-    """Return the path and traceback that the attempt's row keeps."""
-    if state is State.CANCELED:
-        return JOB_CANCELED, outcome.error.traceback if outcome.error else CANCELED_RUNNING
-    return outcome.error or (None, None)
-
-
-def attempt_of(outcome: Outcome, state: State, worker_id: str, now: datetime) -> Attempt:
-    """Make the row about an attempt."""
-    path, traceback = error_of(outcome, state)
-    return Attempt(
-        job_id=outcome.seq,
-        attempt=outcome.attempt,
-        worker_id=worker_id,
-        verdict=Failure.CANCELED if state is State.CANCELED else outcome.verdict,
-        failure=Failure.CANCELED if state is State.CANCELED else outcome.failure,
-        reason=CANCELED_RUNNING if state is State.CANCELED else outcome.reason,
-        exception_class=path,
-        traceback=traceback,
-        log=outcome.log,
-        started_at=storable(outcome.started_at),
-        finished_at=storable(outcome.finished_at or now),
-    )
+def attempt_row(seq: int, kept: AttemptRecord) -> Attempt:
+    """Return what is kept of an attempt as a row."""
+    values = kept._asdict()
+    values["started_at"] = storable(kept.started_at)
+    values["finished_at"] = storable(kept.finished_at)
+    return Attempt(job_id=seq, **values)

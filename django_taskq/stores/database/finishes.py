@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
+from django_taskq.jobs.attempt import MOST_KEPT, ended_attempt
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import State
 from django_taskq.models import Attempt
 from django_taskq.stores.base import Fence, Note
+from django_taskq.stores.database.attempts import trim_attempts
 from django_taskq.stores.database.clock import storable
-from django_taskq.stores.database.endings import Ending, attempt_of, ending_of, keeps_attempt
+from django_taskq.stores.database.endings import Ending, attempt_row, ending_of
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.suspects import Suspects
@@ -65,7 +67,19 @@ class Finishes:
         released = {outcome.seq for outcome in outcomes if outcome.verdict is Verdict.RELEASED}
         if released and self._suspects.is_solo(worker_id):
             return self.place.settle(self._write_suspects, worker_id, outcomes, released)
+        long = [outcome.seq for outcome in outcomes if outcome.attempt > MOST_KEPT]
+        if long:
+            return self.place.settle(self._write_and_trim, worker_id, outcomes, long)
         return self.place.settle(self.write, worker_id, outcomes)
+
+    def _write_and_trim(
+        self, worker_id: str, outcomes: Sequence[Outcome], long: Sequence[int]
+    ) -> dict[tuple[int, int], State]:
+        """Write outcomes, and keep to the bound of what is kept of each job's attempts."""
+        with self.place.transaction():
+            states = self.write(worker_id, outcomes)
+            trim_attempts(self.place, long)
+        return states
 
     def _write_suspects(
         self, worker_id: str, outcomes: Sequence[Outcome], released: Set[int]
@@ -113,9 +127,9 @@ class Finishes:
     def write_attempts(self, worker_id: str, endings: Iterable[Ending], now: datetime) -> None:
         """Write the rows about attempts that are kept."""
         rows = [
-            attempt_of(ending.outcome, ending.state, worker_id, now)
+            attempt_row(ending.outcome.seq, kept)
             for ending in endings
-            if keeps_attempt(ending.outcome, ending.state)
+            if (kept := ended_attempt(ending.outcome, ending.state, worker_id, now)) is not None
         ]
         if rows:
             Attempt._default_manager.using(self.place.database).bulk_create(rows)

@@ -3,33 +3,135 @@
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any, ClassVar
 
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
+from django_taskq.jobs.unique import Entry, Holder, OnDuplicate, entry_of, twice_in_batch
 from django_taskq.models import Job
 from django_taskq.stores.database.clock import storable
+from django_taskq.stores.database.holders import FRESH, HolderLeft, Holders
 from django_taskq.stores.database.place import Place
 
 # Rows per statement.
 CHUNK = 500
 
+# How often a batch is tried again: each time a job that held an id has ended in between.
+MOST_ROUNDS = 100
+
+# What a spec with a predictable id changes of a job that waits; the rest stays.
+_REPLACED = (
+    "task", "args", "kwargs", "queue", "priority", "band", "rank", "gate", "run_after", "due_at",
+    "state", "eligible_at", "max_tries", "metadata", "options", "trace", "ctx",
+)  # fmt: skip
+
 type Announce = Callable[[], None]
 
 
 class Inserts:
-    """Stores jobs inside the transaction of the caller."""
+    """Stores jobs inside the transaction of the caller.
+
+    A predictable id that is taken must not become an error of the database, which would break
+    that transaction. So `enter` leaves out what it has no room for, and who holds the id is looked
+    at in a statement after it.
+    """
+
+    # Whether a plain read sees what others have committed; see Holders.
+    sees_commits: ClassVar[bool] = False
+    # Whether `enter` stores one job by one statement, which needs no transaction around it.
+    enters_at_once: ClassVar[bool] = False
 
     def __init__(self, place: Place, announce: Announce) -> None:
         self.place = place
+        self.holders = Holders(place, sees_commits=self.sees_commits)
         self._announce = announce
 
     def insert(self, specs: Sequence[JobSpec]) -> list[Inserted]:
         """Store jobs, all or none, and announce them once they can be seen."""
         if not specs:
             return []
+        if any(spec.unique_key for spec in specs):
+            return self._insert_named(specs)
         enqueued_at = self.store(specs)
         self._announce()
         return [Inserted(spec.id, enqueued_at) for spec in specs]
+
+    def _insert_named(self, specs: Sequence[JobSpec]) -> list[Inserted]:
+        """Store jobs some of which have predictable ids."""
+        for _ in range(MOST_ROUNDS - 1):
+            try:
+                inserted = self.place.settle(self._insert_round, specs)
+                break
+            except HolderLeft:
+                continue
+        else:
+            inserted = self.place.settle(self._insert_round, specs)
+        if any(item.entry is not Entry.EXISTING for item in inserted):
+            self._announce()
+        return inserted
+
+    def _insert_round(self, specs: Sequence[JobSpec]) -> list[Inserted]:
+        if self.enters_at_once and len(specs) == 1:
+            return self._enter_or_settle(specs)
+        with self.place.transaction():
+            return self._enter_or_settle(specs)
+
+    def _enter_or_settle(self, specs: Sequence[JobSpec]) -> list[Inserted]:
+        """Store what finds its id free, then settle what does not, in the order of the batch."""
+        firsts = {_name(spec): spec for spec in reversed(specs)}
+        now, entered = self.enter([spec for spec in specs if firsts[_name(spec)] is spec])
+        left = [spec.unique_key for spec in specs if spec.id not in entered and spec.unique_key]
+        held = self.holders.find(left) if left else {}
+        return [
+            Inserted(spec.id, now) if spec.id in entered else self._settle(spec, held, entered, now)
+            for spec in specs
+        ]
+
+    def _settle(
+        self, spec: JobSpec, held: dict[str, Holder], entered: set[str], now: datetime
+    ) -> Inserted:
+        key = spec.unique_key or ""
+        holder = held.get(key)
+        if holder is None:
+            raise HolderLeft(
+                f"The jobs with the task_id {spec.task_id!r} ended again and again while it was "
+                "asked for. Enqueue once more."
+            )
+        if holder.id in entered and spec.on_duplicate is OnDuplicate.RAISE:
+            raise twice_in_batch(spec.task_id or "")
+        entry = entry_of(spec.on_duplicate, spec.task_id, holder)
+        if entry is Entry.REPLACED:
+            held[key] = self._replace(spec, holder, now)
+        return Inserted(holder.id, holder.enqueued_at, entry)
+
+    def _replace(self, spec: JobSpec, holder: Holder, now: datetime) -> Holder:
+        """Change a job that has not started in place, fenced; return how it stands then."""
+        # One that was ready keeps its time: else a busy id would never come to its turn.
+        since = holder.eligible_at if holder.state == State.READY else None
+        row = self._row(spec, now, since)
+        columns: dict[str, Any] = {name: getattr(row, name) for name in _REPLACED}
+        jobs = self.place.jobs().filter(
+            public_id=uuid.UUID(holder.id), unique_key=spec.unique_key, **FRESH
+        )
+        if not jobs.update(**columns):
+            raise HolderLeft(f"Job {holder.id} has started while it was to be replaced.")
+        return holder._replace(state=State(row.state), eligible_at=since or now)
+
+    def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
+        """Write those rows whose keys are free; return when that was, and the ids of these."""
+        place = self.place
+        now = place.clock.read(place.connection)
+        # Whoever waits for the key of another batch has not taken one that this is to wait for.
+        ordered = sorted(specs, key=_name)
+        self.write_free([self._row(spec, now) for spec in ordered])
+        held = self.holders.find([spec.unique_key for spec in specs if spec.unique_key])
+        ids = {holder.id for holder in held.values()}
+        return now, {spec.id for spec in specs if not spec.unique_key or spec.id in ids}
+
+    def write_free(self, rows: Sequence[Job]) -> None:
+        """Write those rows whose keys are free."""
+        jobs = Job._default_manager.using(self.place.database)
+        jobs.bulk_create(rows, batch_size=CHUNK, ignore_conflicts=True)
 
     def store(self, specs: Sequence[JobSpec]) -> datetime:
         """Write the rows and return when that was."""
@@ -40,8 +142,10 @@ class Inserts:
             Job._default_manager.using(place.database).bulk_create(rows, batch_size=CHUNK)
         return now
 
-    def _row(self, spec: JobSpec, now: datetime) -> Job:
+    def _row(self, spec: JobSpec, now: datetime, since: datetime | None = None) -> Job:
+        """Make the row of a spec; one that is due has waited `since` then."""
         is_due = is_due_at(spec, now)
+        since = since or now
         return Job(
             public_id=uuid.UUID(spec.id),
             backend=self.place.backend,
@@ -55,7 +159,7 @@ class Inserts:
             max_tries=spec.max_tries,
             priority=spec.priority,
             band=spec.band,
-            rank=spec.rank(self.place.options.priority_aging, now),
+            rank=spec.rank(self.place.options.priority_aging, since),
             gate=spec.gate,
             task_id=spec.task_id,
             unique_key=spec.unique_key,
@@ -63,7 +167,7 @@ class Inserts:
             run_after=storable(spec.run_after),
             state=State.READY if is_due else State.SCHEDULED,
             enqueued_at=storable(now),
-            eligible_at=storable(now) if is_due else None,
+            eligible_at=storable(since) if is_due else None,
             due_at=None if is_due else storable(spec.run_after),
         )
 
@@ -71,3 +175,8 @@ class Inserts:
 def is_due_at(spec: JobSpec, now: datetime) -> bool:
     """Tell whether a job may run at once."""
     return spec.run_after is None or spec.run_after <= now
+
+
+def _name(spec: JobSpec) -> str:
+    """Return what stands for a spec among those of its batch."""
+    return spec.unique_key or spec.id

@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 
 from django.db.models import F, Q
 
+from django_taskq.jobs.attempt import MOST_KEPT, AttemptRecord, taken_attempt
 from django_taskq.jobs.fate import Death, Fate, fate_of
-from django_taskq.jobs.reasons import FELL_SILENT, JOB_CANCELED, JOB_LOST, SUSPECT
-from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.reasons import FELL_SILENT, SUSPECT
+from django_taskq.jobs.states import State
 from django_taskq.models import Attempt
 from django_taskq.stores.base import Fence
+from django_taskq.stores.database.attempts import trim_attempts
 from django_taskq.stores.database.clock import aware, storable
+from django_taskq.stores.database.endings import attempt_row
 from django_taskq.stores.database.place import Place
 
 # Jobs per transaction.
@@ -127,12 +130,15 @@ class Losses:
 
     def _write_attempts(self, losses: Sequence[Loss], now: datetime) -> None:
         rows = [
-            _attempt_of(orphan, fate, now)
-            for orphan, fate in losses
-            if fate.death is not None or fate.state is State.CANCELED
+            attempt_row(loss.orphan.seq, kept)
+            for loss in losses
+            if (kept := _attempt_of(loss, now)) is not None
         ]
         if rows:
             Attempt._default_manager.using(self.place.database).bulk_create(rows)
+        long = [row.job_id for row in rows if row.attempt > MOST_KEPT]
+        if long:
+            trim_attempts(self.place, long)
 
 
 def _alike(loss: Loss) -> tuple[str, ...]:
@@ -147,6 +153,12 @@ def _orphan_of(row: Sequence[Any]) -> Orphan:
         claimed_at=aware(orphan.claimed_at),
         started_at=aware(orphan.started_at),
     )
+
+
+def _attempt_of(loss: Loss, now: datetime) -> AttemptRecord | None:
+    orphan, fate = loss
+    started_at = orphan.started_at if orphan.has_started else None
+    return taken_attempt(orphan.attempt, orphan.worker_id or "", fate, started_at, now)
 
 
 def _columns(loss: Loss, now: datetime) -> dict[str, Any]:
@@ -178,22 +190,3 @@ def _with_worker(worker_ids: str | None, worker_id: str) -> str:
     except ValueError:
         known = []
     return json.dumps([*(known if isinstance(known, list) else []), worker_id])
-
-
-def _attempt_of(orphan: Orphan, fate: Fate, now: datetime) -> Attempt:
-    if fate.death is None:
-        told, verdict, failure, error = fate.reason, "canceled", Failure.CANCELED, JOB_CANCELED
-    else:
-        told, verdict, failure, error = fate.death.sentence, "lost", Failure.LOST, JOB_LOST
-    return Attempt(
-        job_id=orphan.seq,
-        attempt=orphan.attempt,
-        worker_id=orphan.worker_id or "",
-        verdict=verdict,
-        failure=failure,
-        reason=told,
-        exception_class=error,
-        traceback=told,
-        started_at=storable(orphan.started_at if orphan.has_started else None),
-        finished_at=storable(now),
-    )

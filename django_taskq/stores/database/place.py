@@ -1,23 +1,30 @@
 """Where the jobs of one backend alias stand."""
 
+import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet, Subquery
 
+from django_taskq.jobs.clock import given_clock
 from django_taskq.models import Job, Worker
 from django_taskq.options import Options
-from django_taskq.stores.database.clock import Clock
+from django_taskq.stores.database.clock import Clock, GivenClock
 
-MOST_TRIES = 5
+MOST_TRIES = 20
+# Seconds that the loser of a race stands back at the most, times how often it has lost.
+STAND_BACK = 0.002
 
 # What a statement is told that lost against another one and may simply be sent again:
 # PostgreSQL's serialization failure and deadlock, MySQL's deadlock.
 _LOST_RACES = frozenset({"40001", "40P01", 1213})
+
+_GIVEN = GivenClock()
 
 type Begin = Callable[[str], AbstractContextManager[None]]
 
@@ -29,8 +36,13 @@ class Place:
     database: str
     backend: str
     options: Options
-    clock: Clock
+    own_clock: Clock
     begin: Begin
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that counts now; ask once for each statement."""
+        return self.own_clock if given_clock() is None else _GIVEN
 
     @property
     def connection(self) -> BaseDatabaseWrapper:
@@ -55,12 +67,14 @@ class Place:
         The verb must be one transaction or one statement of its own; inside somebody's
         transaction only its owner can start over.
         """
-        for _ in range(MOST_TRIES - 1):
+        for lost in range(1, MOST_TRIES):
             try:
                 return verb(*args, **kwargs)
             except OperationalError as error:
                 if self.connection.in_atomic_block or not is_lost_race(error):
                     raise
+                # Two that begin again at the same moment meet again.
+                Event().wait(random.uniform(0.0, lost * STAND_BACK))
         return verb(*args, **kwargs)
 
 

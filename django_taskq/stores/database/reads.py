@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Count, Min
@@ -15,14 +16,17 @@ from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.workers import WorkerRecord
 from django_taskq.models import Attempt, Job, Limit, Queue, Tenant, Worker
 from django_taskq.stores.base import JobFilter, by_id
+from django_taskq.stores.database.attempts import (
+    attempts_of,
+    errors_of,
+    may_have_attempts,
+    may_have_errors,
+)
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
-from django_taskq.stores.database.rows import (
-    RECORD_COLUMNS,
-    errors_of,
-    may_have_errors,
-    record_of,
-)
+from django_taskq.stores.database.rows import RECORD_COLUMNS, record_of
+
+type Complete = Callable[[list[JobRecord]], list[JobRecord]]
 
 # Ids per statement.
 CHUNK = 1000
@@ -38,24 +42,33 @@ class Reads:
 
     def get(self, ids: Sequence[str]) -> list[JobRecord]:
         """Return the jobs with these public ids, in the order asked."""
+        return self._read(ids, self._with_errors)
+
+    def history(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return the jobs with these public ids, each with its attempts."""
+        return self._read(ids, self._with_attempts)
+
+    def _read(self, ids: Sequence[str], complete: Complete) -> list[JobRecord]:
         wanted = list(dict.fromkeys(filter(None, map(parse_id, ids))))
         found: list[JobRecord] = []
         for start in range(0, len(wanted), CHUNK):
-            found.extend(self._get_chunk(wanted[start : start + CHUNK]))
+            chunk = [uuid.UUID(id) for id in wanted[start : start + CHUNK]]
+            jobs = self.place.jobs().filter(public_id__in=chunk)
+            records = [record_of(row) for row in jobs.values_list(*RECORD_COLUMNS)]
+            found.extend(complete(records))
         return by_id(map(str, map(parse_id, ids)), found)
 
-    def _get_chunk(self, ids: Sequence[str]) -> Iterable[JobRecord]:
-        jobs = self.place.jobs().filter(public_id__in=[uuid.UUID(id) for id in ids])
-        rows = list(jobs.values_list(*RECORD_COLUMNS))
-        records = [record_of(row) for row in rows]
+    def _with_errors(self, records: list[JobRecord]) -> list[JobRecord]:
         tried = [r.seq for r in records if may_have_errors(r.state, r.attempt)]
         errors = errors_of(self.place, tried)
         if not errors:
             return records
-        return [
-            record_of(row, errors.get(record.seq, ()))
-            for row, record in zip(rows, records, strict=True)
-        ]
+        return [replace(record, errors=errors.get(record.seq, ())) for record in records]
+
+    def _with_attempts(self, records: list[JobRecord]) -> list[JobRecord]:
+        tried = [r.seq for r in records if may_have_attempts(r.state, r.attempt)]
+        attempts = attempts_of(self.place, tried)
+        return [record.with_attempts(attempts.get(record.seq, ())) for record in records]
 
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""

@@ -36,10 +36,13 @@ class Reaping:
         ]
         suspects = sum(fate.is_suspect for _, fate in fates)
         released = sum(fate.state is State.READY for _, fate in fates) - suspects
-        failed = tuple(id for id, fate in fates if fate.state is State.FAILED)
+        failed, canceled = (
+            tuple(id for id, fate in fates if fate.state is state)
+            for state in (State.FAILED, State.CANCELED)
+        )
         if released:
             self._announce()
-        return Reaped(tuple(lost), released, failed, suspects)
+        return Reaped(tuple(lost), released, failed, suspects, canceled)
 
     def _has_work(self) -> bool:
         """Tell by one statement whether a lease is over or a job is held by nobody alive."""

@@ -12,6 +12,7 @@ from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
+from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.models import Job
 from django_taskq.options import Options
@@ -74,7 +75,7 @@ class DatabaseStore(Store):
         self._suspects = Suspects(place)
         self._losses = Losses(place)
         self._reaping = Reaping(place, self._losses, announce)
-        self._changes = Changes(place, self._inserts.insert, announce)
+        self._changes = Changes(place, self._inserts.insert, self._inserts.holders, announce)
 
     def find_obstacle(self) -> str | None:
         """Name the tables that are missing; one that does not answer is no obstacle."""
@@ -95,9 +96,17 @@ class DatabaseStore(Store):
         """Store jobs, all or none, as part of the caller's transaction."""
         return self._inserts.insert(specs)
 
+    def holders(self, unique_keys: Sequence[str]) -> dict[str, Holder]:
+        """Return the unfinished jobs that are seen to hold these keys."""
+        return self._inserts.holders.look(unique_keys)
+
     def get(self, ids: Sequence[str]) -> list[JobRecord]:
         """Return the jobs with these public ids, in the order asked."""
         return self._reads.get(ids)
+
+    def history(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return the jobs with these public ids, each with its attempts."""
+        return self._reads.history(ids)
 
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""

@@ -69,8 +69,11 @@ class Suspects:
         return with_errors(self.place, [row.claim for row in taken])
 
     def set_apart(self, seqs: Sequence[int]) -> None:
-        """Have READY jobs that the caller has locked stand apart."""
-        jobs = self.place.jobs().filter(pk__in=seqs, state=State.READY)
+        """Have jobs that wait, and that the caller has locked, stand apart.
+
+        One that waits for its time stands apart from when that has come on.
+        """
+        jobs = self.place.jobs().filter(pk__in=seqs, state__in=(State.READY, State.SCHEDULED))
         jobs.update(is_parked=True, parked_for=SUSPECT)
 
     def is_solo(self, worker_id: str) -> bool:

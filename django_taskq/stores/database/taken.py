@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django_taskq.jobs.claim import Claim
+from django_taskq.stores.database.attempts import errors_of
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
-from django_taskq.stores.database.rows import errors_of
 
 # What a claim reads of a row: the fields of Claim up to `trace`, and the rank.
 COLUMNS = (

@@ -22,6 +22,8 @@ from django_taskq.stores.memory.waiting import Waiters
 class Board:
     """Jobs by id, and each in one place more: a lane, the due line, a worker's hand, the ended.
 
+    `holders` are those with a predictable id that have not ended, by its key.
+
     Knows no lock and no clock: its store holds the one and asks the other. `has_news` goes up
     when a job becomes READY, gets a time, or may start since another one has ended, for the store
     to wake workers and lower it.
@@ -29,6 +31,7 @@ class Board:
 
     def __init__(self, options: Options) -> None:
         self.jobs: dict[str, MemoryJob] = {}
+        self.holders: dict[str, MemoryJob] = {}
         self.hands: dict[str, Hand] = {}
         self.limits = Limits()
         self.due = Line()
@@ -43,6 +46,8 @@ class Board:
         """Put a new job where it belongs: READY where its time has come, else SCHEDULED."""
         rank = spec.rank(self._options.priority_aging, now)
         job = self.jobs[spec.id] = MemoryJob(next(self._seqs), spec, rank, now)
+        if spec.unique_key is not None:
+            self.holders[spec.unique_key] = job
         if spec.gate != NO_GATE:
             self._watch()
         run_after = spec.run_after
@@ -51,6 +56,23 @@ class Board:
             self._lanes.push(job)
             self.has_news = True
         else:
+            self.schedule(job, run_after)
+
+    def replace(self, job: MemoryJob, spec: JobSpec, now: datetime) -> None:
+        """Have a job that waits be what a spec with the same predictable id says."""
+        # One that was ready keeps its time: else a busy id would never come to its turn.
+        since = now if job.state is not State.READY else job.eligible_at or now
+        self.take_out(job)
+        job.spec = spec._replace(id=job.spec.id)
+        job.metadata, job.ctx = spec.metadata, None
+        job.rank = spec.rank(self._options.priority_aging, since)
+        if spec.gate != NO_GATE:
+            self._watch()
+        run_after = spec.run_after
+        if run_after is None or run_after <= now:
+            self.make_ready(job, since)
+        else:
+            job.eligible_at = None
             self.schedule(job, run_after)
 
     # Moves of a job that stands nowhere.
@@ -77,6 +99,8 @@ class Board:
         job.due_at = None
         id = job.spec.id
         self._ended[id] = job
+        if job.spec.unique_key is not None:
+            self.holders.pop(job.spec.unique_key, None)
         if self.waiters:
             self.waiters.tell(id)
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django_taskq.jobs import sighting
 from django_taskq.jobs.reasons import CANCELED_WAITING
 from django_taskq.jobs.states import RETRYABLE, WAITING, State
 from django_taskq.stores.base import Change
@@ -30,10 +31,16 @@ def retry(board: Board, job: MemoryJob, now: datetime) -> Change:
     """Make a job that ended badly READY, with fresh tries and all of its history."""
     before = job.state
     if before in RETRYABLE:
+        key = job.spec.unique_key
+        if key is not None:
+            holder = board.holders.setdefault(key, job)
+            if holder is not job:
+                return Change(job.spec.id, before, before, held_by=holder.spec.id)
         board.take_out(job)
         job.tries = job.lost = 0
         job.failure = job.reason = job.finished_at = job.cancel_asked_at = None
         job.worker_id = job.claimed_at = None
+        job.ctx = sighting.forget(job.ctx)
         board.make_ready(job, now)
     return Change(job.spec.id, before, job.state)
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from django_taskq.jobs.claim import TryError
+from django_taskq.jobs.attempt import ended_attempt, taken_attempt
 from django_taskq.jobs.fate import Death, fate_of
 from django_taskq.jobs.outcome import Outcome, Verdict
-from django_taskq.jobs.reasons import CANCELED_RUNNING, JOB_CANCELED, JOB_LOST
+from django_taskq.jobs.reasons import CANCELED_RUNNING
 from django_taskq.jobs.states import Failure, State
 from django_taskq.stores.base import Note
 from django_taskq.stores.memory.board import Board
@@ -22,11 +22,13 @@ def write(board: Board, job: MemoryJob, outcome: Outcome, now: datetime) -> Stat
     if outcome.verdict is not Verdict.RELEASED:
         job.tries += 1
     if outcome.verdict is Verdict.SUCCEEDED:
+        if outcome.needs_attempt_row:
+            _keep_attempt(job, outcome, State.SUCCESSFUL, now)
         job.result = outcome.result
         board.end(job, State.SUCCESSFUL, outcome.finished_at or now)
         return State.SUCCESSFUL
     state = outcome.next_state(is_cancel_asked=job.cancel_asked_at is not None)
-    _keep_error(job, outcome, state)
+    _keep_attempt(job, outcome, state, now)
     if state is State.FAILED:
         job.failure, job.reason = outcome.failure or Failure.ERROR, outcome.reason
         board.end(job, state, outcome.finished_at or now)
@@ -61,7 +63,8 @@ def lose(board: Board, job: MemoryJob, death: Death, max_lost: int, now: datetim
     job.list_worker()
     job.lost += fate.counts_lost
     job.tries += fate.costs_try
-    job.errors += (TryError(JOB_LOST, death.sentence),)
+    started_at = job.last_attempted_at if job.is_started else None
+    job.keep(taken_attempt(job.attempt, death.worker_id, fate, started_at, now))
     if fate.state is State.READY:
         _lay_down(job)
         board.make_ready(job, now)
@@ -80,7 +83,8 @@ def _seconds(outcome: Outcome) -> float | None:
 
 
 def _cancel(board: Board, job: MemoryJob, now: datetime) -> State:
-    job.errors += (TryError(JOB_CANCELED, CANCELED_RUNNING),)
+    given_back = Outcome(job.seq, job.attempt, Verdict.RELEASED)
+    _keep_attempt(job, given_back, State.CANCELED, now)
     board.cancel(job, CANCELED_RUNNING, now)
     return State.CANCELED
 
@@ -104,12 +108,8 @@ def _keep_notes(job: MemoryJob, outcome: Outcome) -> None:
         job.ctx = outcome.ctx
 
 
-def _keep_error(job: MemoryJob, outcome: Outcome, state: State) -> None:
-    error = outcome.error
-    if state is State.CANCELED:
-        error = TryError(JOB_CANCELED, error.traceback if error else CANCELED_RUNNING)
-    if error is not None:
-        job.errors += (error,)
+def _keep_attempt(job: MemoryJob, outcome: Outcome, state: State, now: datetime) -> None:
+    job.keep(ended_attempt(outcome, state, job.worker_id or "", now))
 
 
 def _go_on(board: Board, job: MemoryJob, outcome: Outcome, state: State, now: datetime) -> None:

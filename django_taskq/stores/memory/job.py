@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from django_taskq.jobs import payload
-from django_taskq.jobs.claim import Claim, TryError
+from django_taskq.jobs.attempt import AttemptRecord, errors_in, with_attempt
+from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
 
@@ -18,8 +19,8 @@ class MemoryJob:
     """
 
     __slots__ = (
-        "attempt", "cancel_asked_at", "claimed_at", "ctx", "due_at", "eligible_at", "enqueued_at",
-        "entry", "errors", "failure", "finished_at", "is_started", "last_attempted_at", "lost",
+        "attempt", "attempts", "cancel_asked_at", "claimed_at", "ctx", "due_at", "eligible_at",
+        "enqueued_at", "entry", "failure", "finished_at", "is_started", "last_attempted_at", "lost",
         "metadata", "progress", "rank", "reason", "result", "seq", "spec", "start_by", "started_at",
         "state", "tries", "worker_id", "worker_ids",
     )  # fmt: skip
@@ -48,7 +49,7 @@ class MemoryJob:
         self.metadata = spec.metadata
         self.progress: str | None = None
         self.ctx: str | None = None
-        self.errors: tuple[TryError, ...] = ()
+        self.attempts: tuple[AttemptRecord, ...] = ()
         self.is_started = False
         self.start_by: float | None = None
         self.entry: tuple[Any, int, MemoryJob] | None = None
@@ -66,6 +67,11 @@ class MemoryJob:
         started_at = self.last_attempted_at if self.is_started else None
         return None if started_at is None else (now - started_at).total_seconds()
 
+    def keep(self, attempt: AttemptRecord | None) -> None:
+        """Keep what is to be kept of an attempt that is over."""
+        if attempt is not None:
+            self.attempts = with_attempt(self.attempts, attempt)
+
     def list_worker(self) -> None:
         """Put the worker that holds the job on the list of those that started it."""
         listed = payload.decode(self.worker_ids or "[]")
@@ -82,7 +88,7 @@ def make_claim(job: MemoryJob, read_at: float) -> Claim:
         job.enqueued_at, spec.run_after,
         job.claimed_at,  # type: ignore[arg-type]
         job.started_at, job.worker_ids, job.metadata, spec.options, job.ctx, spec.trace, read_at,
-        job.errors, job.start_by,
+        errors_in(job.attempts) if job.attempts else (), job.start_by,
     )  # fmt: skip
 
 

@@ -29,6 +29,12 @@ class Reads:
         with self._lock:
             return [make_record(jobs[id], alias) for id in ids if id in jobs]
 
+    def history(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return the jobs with these ids, each with its attempts."""
+        jobs, alias = self._board.jobs, self._alias
+        with self._lock:
+            return [make_record(jobs[id], alias, has_attempts=True) for id in ids if id in jobs]
+
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
         found: list[JobRecord] = []

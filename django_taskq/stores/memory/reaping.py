@@ -22,8 +22,11 @@ def reap(board: Board, roll: Roll, bells: Bells, max_lost: int, now: datetime) -
         taken += _take_back(board, worker_id, roll.is_solo(worker_id), max_lost, now)
         leave(board, roll, bells, worker_id)
     released = sum(job.state is State.READY for job in taken)
-    failed = tuple(job.spec.id for job in taken if job.state is State.FAILED)
-    return Reaped(tuple(lost), released, failed)
+    failed, canceled = (
+        tuple(job.spec.id for job in taken if job.state is state)
+        for state in (State.FAILED, State.CANCELED)
+    )
+    return Reaped(tuple(lost), released, failed, canceled=canceled)
 
 
 def give_back_all(board: Board, worker_id: str, now: datetime) -> int:

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from django_taskq.jobs.attempt import errors_in
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.sighting import waiting_reason
+from django_taskq.jobs.states import WAITING
 from django_taskq.stores.memory.job import MemoryJob
 
 
@@ -18,7 +21,9 @@ class _Draft(JobRecord):
     __delattr__ = object.__delattr__
 
 
-def make_record(job: MemoryJob, backend: str, *, has_errors: bool = True) -> JobRecord:
+def make_record(
+    job: MemoryJob, backend: str, *, has_errors: bool = True, has_attempts: bool = False
+) -> JobRecord:
     """Return a job as a read-only value."""
     spec = job.spec
     draft: Any = object.__new__(_Draft)
@@ -34,6 +39,8 @@ def make_record(job: MemoryJob, backend: str, *, has_errors: bool = True) -> Job
     draft.state = job.state
     draft.failure = job.failure
     draft.reason = job.reason
+    if job.ctx is not None and job.state in WAITING:
+        draft.reason = waiting_reason(job.ctx)
     draft.attempt = job.attempt
     draft.tries = job.tries
     draft.lost = job.lost
@@ -56,7 +63,9 @@ def make_record(job: MemoryJob, backend: str, *, has_errors: bool = True) -> Job
     draft.task_id = spec.task_id
     draft.parked_for = None
     draft.gate = spec.gate
-    draft.errors = job.errors if has_errors else ()
+    draft.trace = spec.trace
+    draft.errors = errors_in(job.attempts) if has_errors and job.attempts else ()
+    draft.attempts = job.attempts if has_attempts else ()
     draft.__class__ = JobRecord
     record: JobRecord = draft
     return record

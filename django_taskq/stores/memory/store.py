@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from typing import ClassVar
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.clock import host_time
 from django_taskq.jobs.fate import Death
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.insights import Insights
@@ -16,6 +17,7 @@ from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, WAITING, State
+from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.base import (
@@ -28,7 +30,7 @@ from django_taskq.stores.base import (
     Store,
     by_id,
 )
-from django_taskq.stores.memory import changes, endings, reaping
+from django_taskq.stores.memory import changes, endings, naming, reaping
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
 from django_taskq.stores.memory.reads import Reads
@@ -39,11 +41,6 @@ from django_taskq.stores.wakeup import Wakeup
 CLOSED = "The pool was closed."
 
 type Move = Callable[[Board, MemoryJob, datetime], Change]
-
-
-def utc_now() -> datetime:
-    """Return the time of this host."""
-    return datetime.now(UTC)
 
 
 class MemoryStore(Store):
@@ -61,7 +58,7 @@ class MemoryStore(Store):
         alias: str,
         options: Options,
         *,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] = host_time,
         lease: float | None = None,
         rules: Callable[[], Rules] = Rules,
     ) -> None:
@@ -71,6 +68,7 @@ class MemoryStore(Store):
         self._board = Board(options)
         self._roll = Roll(lease)
         self._bells = Bells()
+        self._ears: dict[str, Callable[[], None]] = {}
         self._read_rules = rules
         self._reads = Reads(alias, self._lock, self._board, self._roll)
 
@@ -80,17 +78,32 @@ class MemoryStore(Store):
         """Store jobs and wake armed workers."""
         now = self._clock()
         add = self._board.add
+        named = [spec for spec in specs if spec.unique_key]
         with self._lock:
-            for spec in specs:
-                add(spec, now)
+            if named:
+                inserted = naming.insert(self._board, specs, now)
+            else:
+                for spec in specs:
+                    add(spec, now)
+                inserted = [Inserted(spec.id, now) for spec in specs]
             wakeups = self._ring()
         for wakeup in wakeups:
             wakeup.ring()
-        return [Inserted(spec.id, now) for spec in specs]
+        return inserted
+
+    def holders(self, unique_keys: Sequence[str]) -> dict[str, Holder]:
+        """Return the unfinished jobs that hold these keys."""
+        with self._lock:
+            jobs = self._board.holders
+            return {key: naming.holder_of(jobs[key]) for key in unique_keys if key in jobs}
 
     def get(self, ids: Sequence[str]) -> list[JobRecord]:
         """Return the jobs with these ids, in the order asked."""
         return self._reads.get(ids)
+
+    def history(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return the jobs with these ids, each with its attempts."""
+        return self._reads.history(ids)
 
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
@@ -204,6 +217,10 @@ class MemoryStore(Store):
         with self._lock:
             return self._asked(worker_id)
 
+    def hear_cancels(self, worker_id: str, ear: Callable[[], None]) -> None:
+        """Have `ear` called when running jobs were asked to stop."""
+        self._ears[worker_id] = ear
+
     def held(self, worker_id: str) -> list[Fence]:
         """Return the running jobs of this worker."""
         with self._lock:
@@ -214,6 +231,7 @@ class MemoryStore(Store):
         with self._change() as now:
             released = reaping.give_back_all(self._board, worker_id, now)
             reaping.leave(self._board, self._roll, self._bells, worker_id)
+            self._ears.pop(worker_id, None)
         return released
 
     # Upkeep.
@@ -249,7 +267,11 @@ class MemoryStore(Store):
 
     def cancel(self, ids: Sequence[str]) -> list[Change]:
         """Cancel waiting jobs at once and ask running ones to stop."""
-        return self._move(ids, changes.cancel)
+        made = self._move(ids, changes.cancel)
+        if any(change.is_asked for change in made):
+            for ear in list(self._ears.values()):
+                ear()
+        return made
 
     def retry(self, ids: Sequence[str]) -> list[Change]:
         """Make failed, canceled and skipped jobs READY with fresh tries."""

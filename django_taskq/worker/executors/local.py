@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from inspect import iscoroutinefunction
+from time import monotonic
 
 from django_taskq.context import Notepad
 from django_taskq.jobs.claim import Claim
@@ -21,6 +23,10 @@ logger = logging.getLogger("django_taskq.worker")
 # The weight of the latest claim in the share of async ones.
 WEIGHT = 0.05
 MOSTLY = 0.5
+# Seconds beyond its limit in which an async job may end by its own cancellation.
+PATIENCE = 0.25
+# Seconds beyond its limit after which a loop counts as blocked by a job that does not await.
+LONGEST_SILENCE = 0.7
 
 
 class LocalExecutor:
@@ -34,7 +40,12 @@ class LocalExecutor:
         self._drop = hooks.drop
         self._limits = TimeLimits(self._end_overrun, name)
         self._calls = Calls(
-            alias, hooks.on_note, hooks.is_stopping, marks=hooks.marks, limits=self._limits
+            alias,
+            hooks.on_note,
+            hooks.is_stopping,
+            marks=hooks.marks,
+            limits=self._limits,
+            is_last_chance=settings.is_burst,
         )
         self._runner = Runner(self._calls, hooks.deliver)
         self._deliver = hooks.deliver
@@ -90,8 +101,8 @@ class LocalExecutor:
 
     @property
     def is_worn_out(self) -> bool:
-        """Whether as many threads are given up as there may be at work."""
-        return self._threads.abandoned >= self._threads.size
+        """Whether as many threads, or async jobs, are given up as there may be at work."""
+        return self._threads.abandoned >= self._threads.size or self._loop.is_worn_out
 
     def submit(self, claims: Sequence[Claim]) -> None:
         """Put claims in line, sync ones for the threads, async ones for the event loop."""
@@ -120,15 +131,33 @@ class LocalExecutor:
         self._loop.close()
 
     def _end_overrun(self, call: Call) -> None:
-        """Fail a sync call whose time is over, and do without its thread."""
-        if iscoroutinefunction(call.task.func):
-            # Its event loop cancels it.
+        """Fail a call whose time is over, and do without its thread, or its place on the loop."""
+        if call.limit is None:
             return
+        if not iscoroutinefunction(call.task.func):
+            self._give_up(call, "Its thread is given up.")
+            return
+        late = monotonic() - call.limit.deadline
+        if late < PATIENCE:
+            # Its event loop has canceled it, and it may be about to end.
+            return
+        give_up = partial(self._give_up, call, "It goes on, and is given up.")
+        # A supervisor that sees the mark ends a process whose loop hears nothing any more.
+        if late < LONGEST_SILENCE or call.notepad.mark >= 0:
+            self._loop.call(give_up)
+        else:
+            give_up()
+
+    def _give_up(self, call: Call, told: str) -> None:
         ended = self._runner.overrun(call)
-        if ended is not None and call.limit is not None:
-            logger.warning("Job %s: %s Its thread is given up.", call.claim.id, ended.exception)
+        if ended is None or call.limit is None:
+            return
+        logger.warning("Job %s: %s %s", call.claim.id, ended.exception, told)
+        if iscoroutinefunction(call.task.func):
+            self._loop.abandon(call.claim)
+        else:
             self._threads.abandon(call.limit.thread)
-            self._deliver(ended)
+        self._deliver(ended)
 
     def _run(self, claim: Claim) -> float:
         if self._may_start(claim):

@@ -32,7 +32,7 @@ def become_child(end: socket.socket, config: ChildConfig, parent: int) -> NoRetu
     renew_sync_thread()
     die_with(parent)
     apply_config(config)
-    Child(Wire(end), config.alias).run()
+    Child(Wire(end), config.alias, is_burst=config.is_burst).run()
 
 
 def hear_no_signals() -> None:

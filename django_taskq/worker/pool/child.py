@@ -15,6 +15,7 @@ from django.db import connections
 from django_taskq.context import Notepad, Waiter
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.payload import printable
+from django_taskq.middleware.registry import stacks_of
 from django_taskq.worker.calls import Calls
 from django_taskq.worker.connections import watch_connections
 from django_taskq.worker.pool import codec
@@ -27,6 +28,8 @@ from django_taskq.worker.runner import Runner
 STALL = 0.01
 NOTES_EVERY = 0.25
 LONGEST_FAREWELL = 0.5
+# With the farewell less than a parent waits for a child that is to end.
+LONGEST_FLUSH = 1.0
 LONGEST_TEXT = 2000
 
 
@@ -36,19 +39,23 @@ class Child:
     A parent that is gone ends the process, whatever runs.
     """
 
-    def __init__(self, wire: Wire, alias: str) -> None:
+    def __init__(self, wire: Wire, alias: str, *, is_burst: bool = False) -> None:
         watch_connections()
         self._wire = wire
         self._upstream = Upstream(wire)
         enter_child(self._upstream)
         self._inbox: SimpleQueue[Claim | None] = SimpleQueue()
-        self._calls = Calls(alias, self._send_notes, lambda: self._is_stopping)
+        self._calls = Calls(
+            alias, self._send_notes, lambda: self._is_stopping, is_last_chance=is_burst
+        )
         self._runner = Runner(self._calls, self._deliver, is_silent=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiters: dict[tuple[int, int], tuple[Waiter, str | None]] = {}
         self._kept: list[Message] = []
+        self._told_log = (0, 0, 0)
         self._taken = self._begun = self._ended = 0
         self._is_stopping = False
+        self._is_leaving = threading.Event()
 
     def run(self) -> NoReturn:
         """Work until the parent closes the wire."""
@@ -58,6 +65,8 @@ class Child:
             while (claim := self._next()) is not None:
                 self._run(claim)
                 self._ended += 1
+        self._is_leaving.set()
+        stacks_of(self._calls.alias).flush(LONGEST_FLUSH)
         leave()
 
     # The main thread.
@@ -170,9 +179,23 @@ class Child:
             waiter.set()
 
     def _tell_notes(self) -> None:
-        if any(pad.is_dirty for pad in list(self._calls.running.values())):
-            with suppress(OSError):
+        pads = list(self._calls.running.values())
+        with suppress(OSError):
+            if any(pad.is_dirty for pad in pads):
                 self._wire.try_send(self._notes)
+            for pad in pads:
+                self._tell_log(pad)
+
+    def _tell_log(self, pad: Notepad) -> None:
+        """Tell what the job has logged so far: the parent has nothing else once it kills it."""
+        book = pad.logbook
+        if book is None:
+            return
+        told = (pad.claim.seq, pad.claim.attempt, book.written)
+        if told != self._told_log and self._wire.try_send(
+            lambda: [["log", *told[:2], book.text()]]
+        ):
+            self._told_log = told
 
     def _return_line(self) -> None:
         """Send back what has not begun. Never waits: somebody must go on reading the wire."""
@@ -190,7 +213,8 @@ class Child:
     def _end(self) -> NoReturn:
         """Let an idle main thread end the process in order; what still runs ends with it."""
         self._inbox.put(None)
-        threading.Event().wait(LONGEST_FAREWELL)
+        if self._is_leaving.wait(LONGEST_FAREWELL):
+            threading.Event().wait(LONGEST_FLUSH + LONGEST_FAREWELL)
         os._exit(1)
 
 

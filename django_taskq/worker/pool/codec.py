@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.claim import Claim, TryError
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import Failure, State
-from django_taskq.jobs.unique import OnDuplicate
+from django_taskq.jobs.unique import Entry, Holder, OnDuplicate
 from django_taskq.stores.base import Change
 
 type Reader = Callable[[Any], Any]
@@ -48,6 +49,13 @@ class Codec[T]:
 _time = datetime.fromisoformat
 _RECORD = tuple(JobRecord.__dataclass_fields__)
 
+attempts = Codec(
+    AttemptRecord,
+    AttemptRecord._fields,
+    failure=_failure,
+    started_at=_time,
+    finished_at=_time,
+)
 claims = Codec(
     Claim,
     Claim._fields,
@@ -68,7 +76,8 @@ outcomes = Codec(
     first_started_at=_time,
 )
 specs = Codec(JobSpec, JobSpec._fields, run_after=_time, on_duplicate=OnDuplicate)
-inserted = Codec(Inserted, Inserted._fields, enqueued_at=_time)
+inserted = Codec(Inserted, Inserted._fields, enqueued_at=_time, entry=Entry)
+holders = Codec(Holder, Holder._fields, state=_state, enqueued_at=_time, eligible_at=_time)
 changes = Codec(Change, Change._fields, before=_state, after=_state)
 records = Codec(
     lambda *values: JobRecord(**dict(zip(_RECORD, values, strict=True))),
@@ -76,5 +85,6 @@ records = Codec(
     state=_state,
     failure=_failure,
     errors=_errors,
+    attempts=lambda values: tuple([attempts.read(item) for item in values]),
     **{name: _time for name in _RECORD if name.endswith("_at") or name == "run_after"},
 )

@@ -16,20 +16,22 @@ class ChildConfig(NamedTuple):
 
     `tasks` is TASKS as JSON, None where it holds what JSON has no form for: then a child reads
     it from the settings module. `databases` has the name of each, which is another one in tests.
-    `modules` are those whose tasks the parent has loaded.
+    `modules` are those whose tasks the parent has loaded. `is_burst` says that no other worker is
+    to come for what cannot be imported.
     """
 
     alias: str
     tasks: str | None
     databases: dict[str, str]
     modules: list[str]
+    is_burst: bool = False
 
 
-def read_config(alias: str) -> ChildConfig:
+def read_config(alias: str, *, is_burst: bool = False) -> ChildConfig:
     """Return what the children of a pool have to know now."""
     names = {key: entry.get("NAME") for key, entry in connections.settings.items()}
     databases = {key: os.fspath(name) for key, name in names.items() if name}
-    return ChildConfig(alias, _tasks(), databases, loaded_modules())
+    return ChildConfig(alias, _tasks(), databases, loaded_modules(), is_burst)
 
 
 def apply_config(config: ChildConfig) -> None:

@@ -5,19 +5,24 @@ from typing import Any
 
 from django.tasks import task_backends
 
+from django_taskq.exceptions import DuplicateJob
 from django_taskq.stores.base import Store
 from django_taskq.worker.pool import codec
 from django_taskq.worker.pool.wire import Message
 
 logger = logging.getLogger("django_taskq.worker")
 
-ID_VERBS = frozenset({"get", "requeue", "delete", "cancel", "retry", "run_now"})
+ID_VERBS = frozenset(
+    {"get", "history", "holders", "requeue", "delete", "cancel", "retry", "run_now"}
+)
 
 
 def answer(number: int, alias: str, verb: str, values: list[Any]) -> Message:
     """Return the message that answers a job's question; an error becomes its text."""
     try:
         return ["answer", number, _done(alias, verb, values)]
+    except DuplicateJob as error:
+        return ["duplicate", number, [str(error), error.job_id, error.task_id]]
     except Exception as error:  # whatever is wrong is wrong for the job that asked
         logger.warning("A job could not %s on %r: %s", verb, alias, error)
         return ["refused", number, f"{type(error).__name__}: {error}"]

@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from django.tasks import task_backends
 from django.tasks.signals import task_started
 
 from django_taskq.context import Notepad
+from django_taskq.exceptions import JobCanceled
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.worker.calls import Calls
@@ -19,7 +20,7 @@ from django_taskq.worker.executors.base import Hooks
 from django_taskq.worker.executors.line import enter
 from django_taskq.worker.intake import Intake
 from django_taskq.worker.pool.config import read_config
-from django_taskq.worker.pool.notepad import DistantNotepad
+from django_taskq.worker.pool.notepad import CANCEL_GRACE, DistantNotepad
 from django_taskq.worker.pool.process import ChildProcess, start_child
 from django_taskq.worker.pool.seat import Seat
 from django_taskq.worker.run import Call, Ended
@@ -47,7 +48,14 @@ class ProcessExecutor:
         self._size = settings.threads
         self._method = method
         self._name = settings.thread_name(alias)
-        self._calls = Calls(alias, hooks.on_note, hooks.is_stopping, DistantNotepad)
+        self._is_burst = settings.is_burst
+        self._calls = Calls(
+            alias,
+            hooks.on_note,
+            hooks.is_stopping,
+            DistantNotepad,
+            is_last_chance=settings.is_burst,
+        )
         self._runner = Runner(self._calls, hooks.deliver)
         self._intake = Intake()
         self._line: deque[Claim] = deque()
@@ -127,7 +135,7 @@ class ProcessExecutor:
 
     def start_child(self) -> ChildProcess:
         """Start a child. Raise OSError or NurseryGone where that fails."""
-        return start_child(self._method, read_config(self.alias))
+        return start_child(self._method, read_config(self.alias, is_burst=self._is_burst))
 
     def rest(self, seat: Seat) -> bool:
         """List a seat as idle, unless there is work; return whether it may sleep."""
@@ -202,9 +210,13 @@ class ProcessExecutor:
                 _set(call.result, "started_at", at)
         self.hooks.deliver(Ended(call.claim, outcome, call.result, exception, duration))
 
-    def end_overrun(self, call: Call) -> None:
-        """Deliver a call whose time was over, and whose child was killed for it."""
-        ended = self._runner.overrun(call)
+    def end_killed(self, call: Call) -> None:
+        """Deliver a call that went on for too long, and whose child was killed for it."""
+        if monotonic() >= cast("DistantNotepad", call.notepad).stop_by:
+            told = f"The job was canceled and did not end within {CANCEL_GRACE:g} s."
+            ended = self._runner.kill(call, JobCanceled(told))
+        else:
+            ended = self._runner.overrun(call)
         if ended is not None:
             logger.warning("Job %s: %s Its process was killed.", call.claim.id, ended.exception)
             self.hooks.deliver(ended)

@@ -101,7 +101,8 @@ class Seat:
         for claim in self._pool.take(window - len(self._sent)):
             call = self._pool.open(claim)
             if call is not None:
-                cast("DistantNotepad", call.notepad).wire = child.wire
+                notepad = cast("DistantNotepad", call.notepad)
+                notepad.wire, notepad.interrupt = child.wire, self._wakeup.set
                 self._sent[claim.seq, claim.attempt] = call
                 messages.append(["run", claim])
         if messages:
@@ -115,23 +116,26 @@ class Seat:
             elif child is not None:
                 self._hear_all(child)
         if self._child is not None and self._time_left() == 0.0:
-            self._end_overrun(self._child)
+            self._kill(self._child)
 
     def _time_left(self) -> float | None:
-        """Return the seconds until the child must be killed, None where its job has no limit."""
+        """Return the seconds until the child must be killed, None where its job may go on."""
         call = self._sent.get(self._begun) if self._begun is not None else None
-        if call is None or call.limit is None:
+        if call is None:
             return None
-        return max(0.0, call.limit.deadline + PATIENCE - monotonic())
+        until = cast("DistantNotepad", call.notepad).stop_by
+        if call.limit is not None:
+            until = min(until, call.limit.deadline + PATIENCE)
+        return None if until == float("inf") else max(0.0, until - monotonic())
 
-    def _end_overrun(self, child: ChildProcess) -> None:
-        """Kill a child whose job takes longer than it may; what was sent ahead comes back."""
+    def _kill(self, child: ChildProcess) -> None:
+        """Kill a child whose job goes on for longer than it may; what was sent ahead comes back."""
         self._dismiss(child, 0.0)
         call = self._sent.pop(cast("Key", self._begun))
         self._begun = None
         self._is_stalled = False
         self._take_back(list(self._sent))
-        self._pool.end_overrun(call)
+        self._pool.end_killed(call)
 
     def _hear_all(self, child: ChildProcess) -> None:
         try:
@@ -150,6 +154,9 @@ class Seat:
             self._end(*values)
         elif kind == "note":
             self._take_note(*values)
+        elif kind == "log":
+            seq, attempt, text = values
+            cast("DistantNotepad", self._sent[seq, attempt].notepad).told = text
         elif kind == "returned":
             self._is_stalled = True
             self._take_back([(seq, attempt) for seq, attempt in values[0]])

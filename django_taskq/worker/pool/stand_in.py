@@ -3,15 +3,8 @@
 from functools import lru_cache
 from typing import Any
 
+from django_taskq.exceptions import StandIn
 from django_taskq.jobs.claim import TryError
-
-
-class StandIn(Exception):
-    """Stands for an exception that a job raised in another process.
-
-    It has the name, the module and the text of that one, but none of its attributes, and is no
-    instance of its class: to build one would run code that never ran in this process.
-    """
 
 
 class RemoteTraceback(Exception):

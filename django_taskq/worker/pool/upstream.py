@@ -6,9 +6,10 @@ from itertools import count
 from time import monotonic
 from typing import Any, ClassVar, NoReturn
 
-from django_taskq.exceptions import TaskqError
+from django_taskq.exceptions import DuplicateJob, TaskqError
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.unique import Holder
 from django_taskq.options import Options
 from django_taskq.stores.base import Change, Store
 from django_taskq.worker.pool import codec
@@ -28,7 +29,10 @@ class Upstream:
         self._waiting: dict[int, tuple[threading.Event, list[Any]]] = {}
 
     def ask(self, alias: str, verb: str, values: Sequence[Any]) -> Any:
-        """Call a verb of the parent's store. Raise TaskqError where that does not succeed."""
+        """Call a verb of the parent's store.
+
+        Raise TaskqError where that does not succeed, DuplicateJob where that is why.
+        """
         number = next(self._numbers)
         is_here, answer = self._waiting[number] = threading.Event(), []
         try:
@@ -41,6 +45,8 @@ class Upstream:
         finally:
             del self._waiting[number]
         kind, value = answer
+        if kind == "duplicate":
+            raise DuplicateJob(*value)
         if kind == "refused":
             raise TaskqError(value)
         return value
@@ -95,9 +101,18 @@ class ParentStore(Store):
         """Store jobs, in the parent."""
         return [codec.inserted.read(item) for item in self._ask("insert", list(specs))]
 
+    def holders(self, unique_keys: Sequence[str]) -> dict[str, Holder]:
+        """Return the unfinished jobs that hold these keys."""
+        held: dict[str, Any] = self._ask("holders", list(unique_keys))
+        return {key: codec.holders.read(item) for key, item in held.items()}
+
     def get(self, ids: Sequence[str]) -> list[JobRecord]:
         """Return the jobs with these ids."""
         return [codec.records.read(item) for item in self._ask("get", list(ids))]
+
+    def history(self, ids: Sequence[str]) -> list[JobRecord]:
+        """Return the jobs with these ids, each with its attempts."""
+        return [codec.records.read(item) for item in self._ask("history", list(ids))]
 
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each known job."""

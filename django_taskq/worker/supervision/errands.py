@@ -12,7 +12,7 @@ from django_taskq.worker.channel import Channel
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.loop import told, until_it_works
 from django_taskq.worker.marks import Mark, SharedMarks
-from django_taskq.worker.reports import report_lost
+from django_taskq.worker.reports import report_canceled, report_lost
 from django_taskq.worker.supervision.birth import come_alive
 
 logger = logging.getLogger("django_taskq.worker")
@@ -72,12 +72,11 @@ def _bury(remains: Remains, how: str, was_alone: bool) -> int:
         remains.alias, lambda: store.lose(worker_id, fences, how, was_alone=was_alone)
     )
     released = _persist(remains.alias, lambda: store.forget(worker_id))
-    failed = [
-        mark.id
-        for mark, state in zip(remains.started, states, strict=True)
-        if state is State.FAILED
-    ]
+    ends = list(zip([mark.id for mark in remains.started], states, strict=True))
+    failed = [id for id, state in ends if state is State.FAILED]
+    canceled = [id for id, state in ends if state is State.CANCELED]
     _persist(remains.alias, lambda: report_lost(type(backend), store, failed))
+    _persist(remains.alias, lambda: report_canceled(type(backend), store, canceled))
     suspects = states.count(State.READY)
     logger.warning(
         "Worker %s %s. Of its jobs %d run again alone, %d failed as lost, %d had not started.",

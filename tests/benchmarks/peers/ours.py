@@ -79,6 +79,15 @@ class OurDatabasePeer(OurPeer):
     def enqueue_many(self, count: int, payload: str = "") -> None:
         self.noop.enqueue_many([((payload,), {})] * count)
 
+    def enqueue_ids(self, count: int) -> list[str]:
+        """Enqueue jobs that do nothing in one call; return their ids."""
+        return [result.id for result in self.noop.enqueue_many([(("",), {})] * count)]
+
+    def cancel(self, ids: list[str]) -> int:
+        """Cancel jobs in one call; return how many were."""
+        changes = import_string("django_taskq.control.cancel_many")(ids)
+        return sum(change.before != change.after for change in changes)
+
     def finished(self, total: int) -> int:
         """Count what is not finished: that stays quick beside a million finished rows."""
         jobs = apps.get_model("django_taskq", "Job").objects

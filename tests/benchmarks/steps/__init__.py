@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.benchmarks.steps.bench import Bench
 from tests.benchmarks.steps.bounds import cap, rate
+from tests.benchmarks.steps.cancel import cancel
 from tests.benchmarks.steps.cpu import cpu
 from tests.benchmarks.steps.crowd import claims, crowd
 from tests.benchmarks.steps.drain import drain
@@ -17,6 +18,7 @@ from tests.benchmarks.steps.flood import flood
 from tests.benchmarks.steps.history import fill
 from tests.benchmarks.steps.idle import idle
 from tests.benchmarks.steps.latency import latency
+from tests.benchmarks.steps.layers import layers
 from tests.benchmarks.steps.pool import pool
 from tests.benchmarks.steps.prepare import prepare
 from tests.benchmarks.steps.shares import lengths, weights
@@ -28,8 +30,10 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "prepare": prepare,
     "enqueue": enqueue,
     "enqueue_many": enqueue_many,
+    "cancel": cancel,
     "drain": drain,
     "latency": latency,
+    "layers": layers,
     "pool": pool,
     "cpu": cpu,
     "fleet": fleet,

@@ -15,6 +15,7 @@ from tests.stores.jobs import (
     finish,
     insert,
     insert_many,
+    lose,
     outcome,
     record,
     retry,
@@ -72,6 +73,44 @@ class Finishing:
         assert (job.failure, job.worker_ids) == (Failure.UNLOADABLE, [])
         assert (job.started_at, job.last_attempted_at) == (None, None)
         assert job.finished_at is not None
+
+    def test_ctx_lives_on_with_the_job_whatever_becomes_of_its_attempts(self, store: Store) -> None:
+        id = insert(store)
+        first = claim_one(store)
+        assert first.ctx is None
+        finish(store, retry(first, ctx='{"n":1}'))
+        # An outcome that does not tell of it leaves it as it is.
+        second = claim_one(store)
+        finish(store, retry(second))
+        third = claim_one(store)
+        finish(store, outcome(third, Verdict.RELEASED, started_at=None, ctx='{"n":3}'))
+        fourth = claim_one(store)
+        finish(store, failure(fourth, ctx='{"n":4}'))
+        store.retry([id])
+        fifth = claim_one(store)
+        finish(store, retry(fifth, delay=3600, ctx='{"n":"\\u0000"}'))
+        store.run_now([id])
+        sixth = claim_one(store)
+        finish(store, success(sixth))
+
+        claims = [second, third, fourth, fifth, sixth]
+        texts = ['{"n":1}', '{"n":1}', '{"n":3}', '{"n":4}', '{"n":"\\u0000"}']
+        assert [claimed.ctx for claimed in claims] == texts
+
+    def test_ctx_outlives_a_cancel_and_a_lost_worker_and_is_not_copied(self, store: Store) -> None:
+        id = insert(store)
+        finish(store, retry(claim_one(store), ctx='{"n":1}'))
+        lose(store, claim_one(store))
+        # A durable store sets it apart, as it may be what killed its worker.
+        (lost,) = claim(store) or claim(store, suspects=True)
+        assert lost.ctx == '{"n":1}'
+        store.cancel([id])
+        assert finish(store, retry(lost, ctx='{"n":2}')) == [State.CANCELED]
+        store.requeue([id])
+        copy = claim_one(store)
+        assert (copy.id != id, copy.ctx) == (True, None)
+        store.retry([id])
+        assert claim_one(store).ctx == '{"n":2}'
 
     def test_a_retry_without_delay_is_ready_at_once(self, store: Store) -> None:
         id = insert(store)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django_taskq.jobs.ids import new_id
-from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.stores.base import JobFilter, Store
 from tests.stores.jobs import (
@@ -46,7 +46,7 @@ class Inserting:
         (inserted,) = store.insert([given])
         job = record(store, given.id)
 
-        assert inserted == (given.id, job.enqueued_at)
+        assert inserted == Inserted(given.id, job.enqueued_at)
         assert job.backend == store.alias
         assert (job.task, job.args, job.kwargs) == (given.task, given.args, given.kwargs)
         assert (job.queue, job.tenant, job.priority) == ("mail", "acme", -7)
@@ -138,6 +138,19 @@ class Inserting:
         assert (copy.state, copy.attempt, copy.tries) == (State.READY, 0, 0)
         assert (copy.errors, copy.worker_ids, copy.failure, copy.run_after) == ((), [], None, None)
         assert original.failure == Failure.ERROR
+
+    def test_what_came_along_is_in_every_claim_and_not_in_a_copys(self, store: Store) -> None:
+        id = insert(store, trace='{"request":"r-1"}')
+        finish(store, retry(claim_one(store)))
+        claimed = claim_one(store)
+        assert (claimed.id, claimed.trace) == (id, '{"request":"r-1"}')
+        finish(store, failure(claimed))
+        store.retry([id])
+        again = claim_one(store)
+        assert (again.attempt, again.trace) == (3, '{"request":"r-1"}')
+        finish(store, success(again))
+        store.requeue([id])
+        assert claim_one(store).trace is None
 
     def test_a_job_in_any_state_can_be_copied(self, place: Place, store: Store) -> None:
         ids = [bring(place, store, wanted) for wanted in State]

@@ -120,6 +120,19 @@ class Suspecting:
         assert claim(store, 10) == []
         assert [item.id for item in claim(store, 10, OTHER, suspects=True)] == [first]
 
+    def test_what_a_solo_worker_gives_back_for_later_is_a_suspect_then(self, store: Store) -> None:
+        join(store, SOLO, is_solo=True)
+        id = insert(store)
+        lose(store, claim_one(store))
+        (claimed,) = claim(store, 1, SOLO, suspects=True)
+        later = outcome(claimed, Verdict.RELEASED, delay=600.0)
+
+        assert finish(store, later, worker=SOLO) == [State.SCHEDULED]
+        assert not store.has_suspects()
+        store.run_now([id])
+        assert claim(store, 10) == []
+        assert [item.id for item in claim(store, 10, OTHER, suspects=True)] == [id]
+
     def test_only_what_was_given_back_is_a_suspect_again(self, store: Store) -> None:
         join(store, SOLO, is_solo=True)
         survivor, other = insert_many(store, 2)

@@ -9,6 +9,7 @@ from django.db import connections
 
 from django_taskq.jobs.limits import NO_GATE, gate_of
 from django_taskq.jobs.tenants import Tenants
+from django_taskq.jobs.unique import unique_key
 from django_taskq.options import Options
 from django_taskq.stores.base import Reaped
 from django_taskq.stores.database import DatabaseStore
@@ -96,6 +97,19 @@ def test_a_claim_reads_no_ended_job(
             assert "taskq_job_lanes" in plan, plan
         if not is_read:
             assert "taskq_job_pkey" in plan or "INTEGER PRIMARY KEY" in plan, plan
+
+
+@each_database
+@with_or_without
+def test_who_holds_a_predictable_id_is_found_by_its_index(
+    store: DatabaseStore, database: str
+) -> None:
+    keys = [unique_key(store.alias, "", f"task-{number}") for number in range(100)]
+    store.insert([spec(task_id="task", unique_key=key) for key in keys[:50]])
+    with recorded(database) as statements:
+        assert len(store.holders(keys)) == 50
+    (look,) = [statement for statement in statements if "unique_key" in statement[0]]
+    assert "taskq_job_unique" in plan_of(database, look)
 
 
 def insert_behind_gates(store: DatabaseStore) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.claim import Claim, TryError
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.unique import Entry, Holder, OnDuplicate
 from django_taskq.stores.base import Change
 from django_taskq.worker.pool import codec
 from django_taskq.worker.pool.wire import _encode
@@ -24,11 +26,17 @@ CLAIM = Claim(
     1, "id", "a.task", '["é"]', "{}", "mail", "acme", 5, 2, 1, 0, None, "w1", AT, ELSEWHERE, AT,
     None, '["w0"]', '{"a": 1}', None, None, '{"b": "2"}', 12.5, ERRORS,
 )  # fmt: skip
+ATTEMPTS = (
+    AttemptRecord(1, "w0", "retry", None, "no", "a.B", "tb", "said \ud800", AT, AT),
+    AttemptRecord(2, "w1", "lost", Failure.LOST, "died", "a.C", "died", None, None, AT),
+    AttemptRecord(3, "w1", "novel", "novel", None, None, None, None, AT, AT),
+)
 RECORD = JobRecord(
     **dict.fromkeys(JobRecord.__dataclass_fields__)
     | {
         "seq": 1, "id": "id", "state": State.FAILED, "failure": Failure.LOST, "enqueued_at": AT,
         "run_after": ELSEWHERE, "finished_at": AT, "errors": ERRORS,
+        "attempts": (),
     }
 )  # fmt: skip
 
@@ -46,10 +54,15 @@ RECORD = JobRecord(
         (codec.outcomes, Outcome(1, 2, Verdict.FAILED, failure=Failure.REJECTED, reason="no")),
         (codec.specs, JobSpec("id", "a.task", run_after=ELSEWHERE, metadata="{}")),
         (codec.specs, JobSpec("id", "a.task")),
+        (codec.specs, JobSpec("id", "a.task", task_id="a", on_duplicate=OnDuplicate.RETURN)),
         (codec.inserted, Inserted("id", AT)),
+        (codec.inserted, Inserted("id", AT, Entry.REPLACED)),
+        (codec.holders, Holder("id", State.READY, AT, None, True)),
         (codec.changes, Change("id", State.READY, State.CANCELED, is_asked=True)),
         (codec.changes, Change("id", None, None)),
+        (codec.changes, Change("id", State.FAILED, State.FAILED, held_by="other")),
         (codec.records, RECORD),
+        (codec.records, replace(RECORD, attempts=ATTEMPTS)),
         (codec.records, replace(RECORD, state="LATER", failure="novel")),
     ],
 )

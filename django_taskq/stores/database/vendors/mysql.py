@@ -1,5 +1,6 @@
 """MySQL and MariaDB: as generic, by the server's clock."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateTimeField
 from django.db.models.expressions import Combinable, RawSQL
 
+from django_taskq.models import Job
 from django_taskq.stores.database.clock import Clock
+from django_taskq.stores.database.inserts import CHUNK, Inserts
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.vendors.generic import GENERIC
 
@@ -45,4 +48,19 @@ def mysql_settings(place: Place) -> dict[str, Any]:
     }
 
 
-MYSQL = GENERIC._replace(clock=MysqlClock, settings=mysql_settings)
+class MysqlInserts(Inserts):
+    """As generic, but for the words that leave out what is taken."""
+
+    def write_free(self, rows: Sequence[Job]) -> None:
+        """Write those rows whose keys are free.
+
+        INSERT IGNORE would cut off or change values that do not fit, too. What is written here to
+        a row that is there is the key that it has.
+        """
+        jobs = Job._default_manager.using(self.place.database)
+        jobs.bulk_create(
+            rows, batch_size=CHUNK, update_conflicts=True, update_fields=["unique_key"]
+        )
+
+
+MYSQL = GENERIC._replace(clock=MysqlClock, inserts=MysqlInserts, settings=mysql_settings)

@@ -13,7 +13,6 @@ from typing import Any
 
 from django_taskq.jobs.claim import Claim
 from django_taskq.stores.database.claims import Claims
-from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.taken import COLUMNS, Taken
 from django_taskq.stores.database.turns import AFTER_ALL, Turns, Visit
 from django_taskq.stores.database.vendors.postgresql.arrays import literal
@@ -158,10 +157,6 @@ RETURNING {", ".join(map(_returned, COLUMNS))}
 class PostgresqlClaims(Claims):
     """Finds lanes and takes jobs with a statement each."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._take_statement = _TAKE.format(now=place.clock.sql)
-
     def find(self, look: Look) -> list[Rings]:
         """Return the rings of tenants that a look asks for, in serving order."""
         values = {
@@ -199,7 +194,7 @@ class PostgresqlClaims(Claims):
         })  # fmt: skip
 
     def _take(self, worker_id: str, visits: Sequence[Visit]) -> list[Taken]:
-        lane = visits[0].lane
+        lane, clock = visits[0].lane, self.place.clock
         values = {
             "backend": self.place.backend,
             "queue": lane.queue,
@@ -207,9 +202,9 @@ class PostgresqlClaims(Claims):
             "tenants": literal([visit.lane.tenant for visit in visits], "text"),
             "shares": literal([visit.share for visit in visits], "integer"),
             "worker": worker_id,
-            **self.place.clock.parameters(),
+            **clock.parameters(),
         }
-        rows = self._rows(self._take_statement, values)
+        rows = self._rows(_TAKE.format(now=clock.sql), values)
         if not rows:
             return []
         read_at = time.monotonic()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.stores.database.inserts import Announce, Inserts
@@ -51,23 +51,48 @@ WITH stored AS (
 SELECT {{now}} AT TIME ZONE 'UTC'
 """
 
+# Store jobs whose keys are free, and wait for those who are about to take one. The keys are taken
+# in their own order, so that nobody waits in a circle; the jobs are numbered in that of the batch.
+# Inputs: as above. Result: when that was, and the id, of each that was stored.
+_INSERT_FREE = f"""
+WITH numbered AS MATERIALIZED (
+    SELECT
+        nextval(pg_get_serial_sequence('taskq_job', 'seq')) AS seq, given.*
+    FROM {{given}}
+)
+INSERT INTO taskq_job (seq, {_COLUMNS})
+SELECT
+    seq, id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
+    {{aged}}rank, gate, task_id, unique_key, trace, run_after, %(backend)s,
+    CASE WHEN run_after > {{now}} THEN 'SCHEDULED' ELSE 'READY' END,
+    {{now}},
+    CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
+    CASE WHEN run_after > {{now}} THEN run_after END
+FROM numbered
+ORDER BY unique_key
+ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+RETURNING enqueued_at AT TIME ZONE 'UTC', public_id
+"""
+
 
 class PostgresqlInserts(Inserts):
-    """Stores jobs with one statement per 5,000."""
+    """Stores jobs with one statement per 5,000, those of a batch with predictable ids with one."""
+
+    sees_commits: ClassVar[bool] = True
+    enters_at_once: ClassVar[bool] = True
 
     def __init__(self, place: Place, announce: Announce) -> None:
         super().__init__(place, announce)
-        now, aging = place.clock.steady_sql, place.options.priority_aging
+        aging = place.options.priority_aging
         self._point = 1 if aging is None else aging * 1000
-        self._aged = "" if aging is None else _ALL_AGED.format(now=now)
-        aged = "" if aging is None else _AGED.format(now=now)
-        self._insert_ready = _INSERT_READY.format(now=now, aged=aged)
+        self._aged = "" if aging is None else _AGED
+        self._all_aged = "" if aging is None else _ALL_AGED
 
     def store(self, specs: Sequence[JobSpec]) -> datetime:
         """Write the rows and return when that was."""
         if len(specs) == 1 and specs[0].run_after is None:
             values = dict(zip(_TYPES, self._values(specs[0]), strict=True))
-            return self._execute(self._insert_ready, values)
+            return self._execute(self._filled(_INSERT_READY, self._aged), values)
         if len(specs) <= CHUNK:
             return self._store_chunk(specs)
         with self.place.transaction():
@@ -77,20 +102,37 @@ class PostgresqlInserts(Inserts):
             ]
         return times[0]
 
+    def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
+        """Write those rows whose keys are free; return when that was, and the ids of these."""
+        rows = self._rows(*self._statement_of(_INSERT_FREE, specs))
+        if not rows:
+            return self.place.clock.read(self.place.connection), set()
+        return rows[0][0].replace(tzinfo=UTC), {str(id) for _, id in rows}
+
     def _store_chunk(self, specs: Sequence[JobSpec]) -> datetime:
+        return self._execute(*self._statement_of(_INSERT, specs))
+
+    def _statement_of(self, text: str, specs: Sequence[JobSpec]) -> tuple[str, dict[str, Any]]:
         columns = dict(zip(_TYPES, zip(*map(self._values, specs), strict=True), strict=True))
         values: dict[str, Any] = {}
         given = given_rows(_TYPES, columns, values)
-        now = self.place.clock.steady_sql
-        return self._execute(_INSERT.format(now=now, given=given, aged=self._aged), values)
+        return self._filled(text, self._all_aged, given=given), values
 
     def _execute(self, statement: str, values: dict[str, Any]) -> datetime:
+        moment: datetime = self._rows(statement, values)[0][0]
+        return moment.replace(tzinfo=UTC)
+
+    def _filled(self, template: str, aged: str, **parts: str) -> str:
+        now = self.place.clock.steady_sql
+        return template.format(now=now, aged=aged.format(now=now), **parts)
+
+    def _rows(self, statement: str, values: dict[str, Any]) -> list[Any]:
         values["backend"] = self.place.backend
         values.update(self.place.clock.parameters())
         with self.place.connection.cursor() as cursor:
             cursor.execute(statement, values)
-            moment: datetime = cursor.fetchone()[0]
-        return moment.replace(tzinfo=UTC)
+            rows: list[Any] = cursor.fetchall()
+        return rows
 
     def _values(self, spec: JobSpec) -> tuple[Any, ...]:
         return (

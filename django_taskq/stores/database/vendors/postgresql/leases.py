@@ -28,16 +28,16 @@ class PostgresqlLeases(Leases):
 
     def heartbeat(self, worker_id: str, pulse: Pulse | None = None) -> Beat:
         """Renew the lease of a worker, unless its jobs were taken back already."""
-        place = self.place
+        place, clock = self.place, self.place.clock
         values = {
             "worker": worker_id,
             "backend": place.backend,
             "seconds": place.options.lease,
             **(_NO_PULSE if pulse is None else pulse._asdict()),
-            **place.clock.parameters(),
+            **clock.parameters(),
         }
         with place.connection.cursor() as cursor:
-            cursor.execute(_BEAT.format(now=place.clock.steady_sql), values)
+            cursor.execute(_BEAT.format(now=clock.steady_sql), values)
             rows = cursor.fetchall()
         if not rows:
             return Beat(is_alive=False)

@@ -64,7 +64,6 @@ class PostgresqlWakeups(Wakeups):
     def __init__(self, place: Place, reads: Reads) -> None:
         super().__init__(place, reads)
         self._channel = channel_of(place.backend)
-        self._notify_statement = _NOTIFY.format(now=place.clock.sql)
         self._bell = Bell(self._notify, place.database)
         self._listeners: dict[str, Listener] = {}
 
@@ -112,13 +111,14 @@ class PostgresqlWakeups(Wakeups):
             cursor.execute(_SET_IDLE, {"worker": worker_id, "is_idle": is_idle})
 
     def _notify(self) -> bool:
+        clock = self.place.clock
         values = {
             "channel": self._channel,
             "backend": self.place.backend,
-            **self.place.clock.parameters(),
+            **clock.parameters(),
         }
         with self.place.connection.cursor() as cursor:
-            cursor.execute(self._notify_statement, values)
+            cursor.execute(_NOTIFY.format(now=clock.sql), values)
             return cursor.fetchone() is not None
 
 

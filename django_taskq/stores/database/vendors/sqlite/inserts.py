@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.stores.database.inserts import Inserts, is_due_at
@@ -19,9 +19,16 @@ INSERT INTO taskq_job (
 )
 """
 
+# Store a job whose key is free. Inputs: as above. Result: a changed row where it is.
+_INSERT_FREE = f"{_INSERT} ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING"
+
 
 class SqliteInserts(Inserts):
     """Stores jobs with plain statements."""
+
+    # The write lock lets nobody commit between a write and the look after it.
+    sees_commits: ClassVar[bool] = True
+    enters_at_once: ClassVar[bool] = True
 
     def store(self, specs: Sequence[JobSpec]) -> datetime:
         """Write the rows and return when that was."""
@@ -36,6 +43,17 @@ class SqliteInserts(Inserts):
             now = place.clock.read(connection)
             cursor.executemany(_INSERT, [self._values(spec, now) for spec in specs])
         return now
+
+    def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
+        """Write those rows whose keys are free; return when that was, and the ids of these."""
+        entered: set[str] = set()
+        with self.place.connection.cursor() as cursor:
+            now = self.place.clock.read(self.place.connection)
+            for spec in specs:
+                cursor.execute(_INSERT_FREE, self._values(spec, now))
+                if cursor.rowcount:
+                    entered.add(spec.id)
+        return now, entered
 
     def _values(self, spec: JobSpec, now: datetime) -> tuple[Any, ...]:
         zone = zone_of(self.place.connection)

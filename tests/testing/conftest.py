@@ -1,0 +1,30 @@
+"""What the tests of the testing helpers share: aliases as a TestCase sees them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from django_taskq.testing import held
+from tests.running import DURABLE, POOLS
+
+
+def in_test_case(alias: str) -> Any:
+    """Return an alias as a parameter of a test that runs in a transaction, as a TestCase does."""
+    return pytest.param(alias, marks=pytest.mark.django_db(databases=[alias]))
+
+
+@pytest.fixture(params=[*POOLS, *map(in_test_case, DURABLE)])
+def alias(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run a test on every alias, pools held, durable ones inside of a transaction."""
+    with held():
+        yield request.param
+
+
+@pytest.fixture(params=list(map(in_test_case, DURABLE)))
+def durable(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run a test on every durable alias, inside of a transaction."""
+    with override_settings(TASKS=settings.TASKS):
+        yield request.param
