@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 from django.tasks import task_backends
+from django.tasks.exceptions import InvalidTaskBackend
 
 from django_taskq.exceptions import InvalidOptions
 from django_taskq.middleware.registry import find_problems as find_middleware_problems
@@ -27,7 +28,10 @@ def check_pools(**kwargs: Any) -> list[CheckMessage]:
 @register
 def check_middleware(**kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the middlewares for all backends."""
-    aliases = [each.alias for each in task_backends.all() if issubclass(each.task_class, Task)]
+    try:
+        aliases = [each.alias for each in task_backends.all() if issubclass(each.task_class, Task)]
+    except InvalidTaskBackend:  # told by Django, or by the check of the pool that names the alias
+        return []
     if not aliases or list(find_problems()):
         return []
     hint = "Correct the entry: a middleware is made by a call without arguments."

@@ -72,7 +72,6 @@ BAD_VALUES = [
     ("task_id", "x" * 201),
     ("task_id", "two\nlines"),
     ("task_id", 5),
-    ("on_duplicate", "return"),
     ("on_duplicate", "ignore"),
     ("on_duplicate", "RETURN"),
     ("on_duplicate", True),
@@ -97,6 +96,7 @@ GOOD_VALUES = [
     ("max_running", 1),
     ("max_running", 1_000_000),
     ("task_id", "é" * 200),
+    ("on_duplicate", "return"),
     ("queue_name", "q" * 128),
 ]
 # Since Django 6.1; before, Django's own decorator refused every option that it does not know.
