@@ -11,12 +11,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
 import django
 from django.core.management import execute_from_command_line
+
+from django_taskq.jobs.outcome import Outcome, Verdict
 
 # Whether an answer says that the verb did what the test is about; without an entry any does.
 MATTERS: dict[str, Callable[[Any], bool]] = {
@@ -24,6 +26,11 @@ MATTERS: dict[str, Callable[[Any], bool]] = {
     "promote": lambda promoted: promoted.count > 0,
     "reap": lambda reaped: reaped.released > 0,
 }
+# A worker gives back what never started by a finish that releases.
+ASKED: dict[str, Callable[[Sequence[Outcome]], bool]] = {
+    "release": lambda outcomes: any(each.verdict is Verdict.RELEASED for each in outcomes)
+}
+VERBS = {"release": "finish"}
 # How many calls come before the one that matters, where that is known before its answer.
 CALLS_BEFORE = {"promote": 1}
 
@@ -38,6 +45,8 @@ def deadly(verb: Callable[..., Any], name: str, moment: str) -> Callable[..., An
     calls = count()
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if name in ASKED and not ASKED[name](args[-1]):
+            return verb(*args, **kwargs)
         if moment == "before" and next(calls) == CALLS_BEFORE.get(name, 0):
             die()
         answer = verb(*args, **kwargs)
@@ -83,7 +92,8 @@ def main() -> None:
     else:
         from django_taskq.stores.database import DatabaseStore
 
-        setattr(DatabaseStore, verb, deadly(getattr(DatabaseStore, verb), verb, moment))
+        name = VERBS.get(verb, verb)
+        setattr(DatabaseStore, name, deadly(getattr(DatabaseStore, name), verb, moment))
     execute_from_command_line(["manage.py", "runworker", *arguments])
 
 

@@ -159,7 +159,9 @@ def test_arguments_that_cannot_be_read_are_not_given_back(values: dict[str, str]
 
 def test_arguments_that_the_task_does_not_take_fail_a_try_that_names_them() -> None:
     ended: list[Ended] = []
-    runner = Runner(Calls("default", lambda: None, lambda: False), ended.append)
+    runner = Runner(
+        Calls("default", lambda: None, lambda: False), ended.append, keeps_connections=True
+    )
     runner.run(claim_at(0, task="tests.worker.tasks.remember", args="[1]", kwargs='{"colour":1}'))
     (outcome,) = [each.outcome for each in ended]
     assert (outcome.verdict, outcome.failure) == (Verdict.FAILED, Failure.ERROR)
@@ -172,7 +174,9 @@ def test_arguments_that_the_task_does_not_take_fail_a_try_that_names_them() -> N
 
 def test_a_type_error_from_inside_of_the_task_says_nothing_of_its_signature() -> None:
     ended: list[Ended] = []
-    runner = Runner(Calls("default", lambda: None, lambda: False), ended.append)
+    runner = Runner(
+        Calls("default", lambda: None, lambda: False), ended.append, keeps_connections=True
+    )
     runner.run(claim_at(0, task="tests.app.tasks.fail", args='["TypeError"]'))
     (outcome,) = [each.outcome for each in ended]
     assert outcome.error is not None
@@ -215,7 +219,9 @@ def test_a_failed_try_keeps_of_ctx_what_is_the_jobs_own(
 ) -> None:
     deploy()
     ended: list[Ended] = []
-    runner = Runner(Calls("default", lambda: None, lambda: False), ended.append)
+    runner = Runner(
+        Calls("default", lambda: None, lambda: False), ended.append, keeps_connections=True
+    )
     reading = given_back_before(f"{LATE}.arrive", '{"page":"fail"}')
     runner.run(reading if is_read else given_back_before("tests.app.tasks.fail"))
     assert ended[0].outcome.ctx == '{"theirs":1}'
