@@ -43,6 +43,8 @@ def database(url: str) -> dict[str, object]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "NAME": unquote(parts.path.lstrip("/")) or "postgres",
+        # Made without waiting for the default one, so that tests of this one can run by themselves.
+        "TEST": {"DEPENDENCIES": []},
     }
 
 
