@@ -265,6 +265,12 @@ async def ahold(gate: str, value: Any = None) -> Any:
 
 
 @task
+async def linger() -> None:
+    """Wait until it is canceled."""
+    await asyncio.Event().wait()
+
+
+@task
 def wait_here(seconds: float) -> None:
     """Wait, deaf to everything."""
     threading.Event().wait(seconds)

@@ -192,7 +192,7 @@ def test_a_removed_task_still_runs_where_an_old_worker_is_left(
 ) -> None:
     stage.use(UNLOADABLE_GRACE=300)
     project.start("new")
-    removed = project.enqueue("removed", *["[]"] * 10)
+    removed = project.enqueue("removed", *["[]"] * 3)
     project.start("old")
     wait_ended(removed)
     assert outcomes(removed) == done_by("old")

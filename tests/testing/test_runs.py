@@ -139,7 +139,7 @@ def test_a_sync_job_that_overruns_its_time_fails_with_a_timeout(alias: str) -> N
 
 
 def test_an_async_job_that_overruns_its_time_fails_with_a_timeout(alias: str) -> None:
-    enqueue(alias, tasks.ahold, "never-opened", timeout=0.05)
+    enqueue(alias, tasks.linger, timeout=0.05)
     (result,) = run_jobs(alias)
     assert result.errors[0].exception_class.__name__ == "TaskTimeout"
 
