@@ -69,6 +69,10 @@ class Claim(NamedTuple):
     options: str | None
     ctx: str | None
     trace: str | None
+    run_id: str | None
+    node: str | None
+    map_index: int | None
+    scheduled_for: datetime | None
     read_at: float
     errors: tuple[TryError, ...] = ()
     start_by: float | None = None

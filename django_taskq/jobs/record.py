@@ -63,6 +63,11 @@ class JobRecord:
     parked_for: str | None = None
     gate: str = NO_GATE
     trace: str | None = None
+    run_id: str | None = None
+    node: str | None = None
+    map_index: int | None = None
+    schedule_id: int | None = None
+    scheduled_for: datetime | None = None
     errors: tuple[TryError, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django_taskq.jobs.limits import NO_GATE
+from django_taskq.jobs.origin import Origin
 from django_taskq.jobs.unique import Entry, OnDuplicate
 
 NO_ARGS = "[]"
@@ -22,6 +23,7 @@ class JobSpec(NamedTuple):
 
     With a `unique_key` it is stored only where no unfinished job has the same; `on_duplicate`
     says what happens otherwise. `trace` is what the middlewares send along (JSON text).
+    `origin` is for jobs of pipelines and schedules alone.
     """
 
     id: str
@@ -40,6 +42,7 @@ class JobSpec(NamedTuple):
     unique_key: str | None = None
     on_duplicate: OnDuplicate = OnDuplicate.RAISE
     trace: str | None = None
+    origin: Origin | None = None
 
     @property
     def band(self) -> int:

@@ -20,6 +20,7 @@ from tests.stores.contracts.limiting import Limiting, LimitingSuspects
 from tests.stores.contracts.losing import Losing
 from tests.stores.contracts.moving import Moving
 from tests.stores.contracts.naming import Naming
+from tests.stores.contracts.origins import Origins
 from tests.stores.contracts.racing import Racing, RacingInTransactions
 from tests.stores.contracts.suspecting import Suspecting
 from tests.stores.contracts.trying import Trying
@@ -52,7 +53,7 @@ class Opened:
 
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
-    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack,
+    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins,
 ):  # fmt: skip
     """What a store promises."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django_taskq.jobs.origin import NO_ORIGIN
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Entry, Holder, OnDuplicate, entry_of, twice_in_batch
@@ -52,7 +53,7 @@ class Inserts:
             return []
         if any(spec.unique_key for spec in specs):
             return self._insert_named(specs)
-        enqueued_at = self.store(specs)
+        enqueued_at = Inserts.store(self, specs) if _are_rare(specs) else self.store(specs)
         self._announce()
         return [Inserted(spec.id, enqueued_at) for spec in specs]
 
@@ -71,7 +72,7 @@ class Inserts:
         return inserted
 
     def _insert_round(self, specs: Sequence[JobSpec]) -> list[Inserted]:
-        if self.enters_at_once and len(specs) == 1:
+        if self.enters_at_once and len(specs) == 1 and not _are_rare(specs):
             return self._enter_or_settle(specs)
         with self.place.transaction():
             return self._enter_or_settle(specs)
@@ -79,7 +80,8 @@ class Inserts:
     def _enter_or_settle(self, specs: Sequence[JobSpec]) -> list[Inserted]:
         """Store what finds its id free, then settle what does not, in the order of the batch."""
         firsts = {_name(spec): spec for spec in reversed(specs)}
-        now, entered = self.enter([spec for spec in specs if firsts[_name(spec)] is spec])
+        first = [spec for spec in specs if firsts[_name(spec)] is spec]
+        now, entered = Inserts.enter(self, first) if _are_rare(first) else self.enter(first)
         left = [spec.unique_key for spec in specs if spec.id not in entered and spec.unique_key]
         held = self.holders.find(left) if left else {}
         return [
@@ -146,6 +148,7 @@ class Inserts:
         """Make the row of a spec; one that is due has waited `since` then."""
         is_due = is_due_at(spec, now)
         since = since or now
+        origin = spec.origin or NO_ORIGIN
         return Job(
             public_id=uuid.UUID(spec.id),
             backend=self.place.backend,
@@ -164,6 +167,11 @@ class Inserts:
             task_id=spec.task_id,
             unique_key=spec.unique_key,
             trace=spec.trace,
+            run_id=origin.run_id,
+            node=origin.node,
+            map_index=origin.map_index,
+            schedule_id=origin.schedule_id,
+            scheduled_for=storable(origin.scheduled_for),
             run_after=storable(spec.run_after),
             state=State.READY if is_due else State.SCHEDULED,
             enqueued_at=storable(now),
@@ -175,6 +183,11 @@ class Inserts:
 def is_due_at(spec: JobSpec, now: datetime) -> bool:
     """Tell whether a job may run at once."""
     return spec.run_after is None or spec.run_after <= now
+
+
+def _are_rare(specs: Sequence[JobSpec]) -> bool:
+    """Tell whether any of these has columns that the vendors' short statements leave out."""
+    return any(spec.origin is not None for spec in specs)
 
 
 def _name(spec: JobSpec) -> str:

@@ -15,7 +15,8 @@ RECORD_COLUMNS = (
     "run_after", "enqueued_at", "eligible_at", "due_at", "claimed_at", "started_at",
     "last_attempted_at", "finished_at", "cancel_asked_at",
     "worker_id", "worker_ids", "result", "metadata", "progress", "options", "task_id",
-    "parked_for", "gate", "trace", "ctx",
+    "parked_for", "gate", "trace", "run_id", "node", "map_index", "schedule_id", "scheduled_for",
+    "ctx",
 )  # fmt: skip
 _RENAMED = {
     "public_id": "id",
@@ -24,7 +25,7 @@ _RENAMED = {
     "progress": "progress_json",
 }
 _FIELDS = tuple(_RENAMED.get(column, column) for column in RECORD_COLUMNS)
-_MOMENTS = (*(field for field in _FIELDS if field.endswith("_at")), "run_after")
+_MOMENTS = (*(field for field in _FIELDS if field.endswith("_at")), "run_after", "scheduled_for")
 _STATES: dict[str, State] = {state.value: state for state in State}
 _FAILURES: dict[str, Failure] = {failure.value: failure for failure in Failure}
 
@@ -43,6 +44,7 @@ def record_of(row: Sequence[Any]) -> JobRecord:
     """Make a record of RECORD_COLUMNS as the ORM reads them."""
     values = dict(zip(_FIELDS, row, strict=True))
     values["id"] = str(values["id"])
+    values["run_id"] = values["run_id"] and str(values["run_id"])
     values["state"] = state_of(values["state"])
     values["failure"] = failure_of(values["failure"])
     for field in _MOMENTS:

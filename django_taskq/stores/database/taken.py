@@ -9,11 +9,12 @@ from django_taskq.stores.database.attempts import errors_of
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 
-# What a claim reads of a row: the fields of Claim up to `trace`, and the rank.
+# What a claim reads of a row: the fields of Claim up to `scheduled_for`, and the rank.
 COLUMNS = (
     "seq", "public_id", "task", "args", "kwargs", "queue", "tenant", "priority", "attempt",
     "tries", "lost", "max_tries", "worker_id", "enqueued_at", "run_after", "claimed_at",
-    "started_at", "worker_ids", "metadata", "options", "ctx", "trace", "rank",
+    "started_at", "worker_ids", "metadata", "options", "ctx", "trace",
+    "run_id", "node", "map_index", "scheduled_for", "rank",
 )  # fmt: skip
 
 
@@ -36,6 +37,8 @@ def taken_of(row: Sequence[Any], worker_id: str, now: datetime, read_at: float) 
         run_after=aware(claim.run_after),
         claimed_at=now,
         started_at=aware(claim.started_at),
+        run_id=claim.run_id and str(claim.run_id),
+        scheduled_for=aware(claim.scheduled_for),
     ))  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django_taskq.jobs import payload
 from django_taskq.jobs.attempt import AttemptRecord, errors_in, with_attempt
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.origin import NO_ORIGIN
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
 
@@ -81,13 +82,15 @@ class MemoryJob:
 def make_claim(job: MemoryJob, read_at: float) -> Claim:
     """Return a running job as its worker gets it."""
     spec = job.spec
+    origin = spec.origin or NO_ORIGIN
     return Claim(
         job.seq, spec.id, spec.task, spec.args, spec.kwargs, spec.queue, spec.tenant,
         spec.priority, job.attempt, job.tries, job.lost, spec.max_tries,
         job.worker_id,  # type: ignore[arg-type]
         job.enqueued_at, spec.run_after,
         job.claimed_at,  # type: ignore[arg-type]
-        job.started_at, job.worker_ids, job.metadata, spec.options, job.ctx, spec.trace, read_at,
+        job.started_at, job.worker_ids, job.metadata, spec.options, job.ctx, spec.trace,
+        origin.run_id, origin.node, origin.map_index, origin.scheduled_for, read_at,
         errors_in(job.attempts) if job.attempts else (), job.start_by,
     )  # fmt: skip
 
@@ -95,5 +98,11 @@ def make_claim(job: MemoryJob, read_at: float) -> Claim:
 def copy_of(job: MemoryJob, id: str) -> JobSpec:
     """Return the spec of a new job like this one, due at once."""
     return job.spec._replace(
-        id=id, run_after=None, metadata=job.metadata, task_id=None, unique_key=None, trace=None
+        id=id,
+        run_after=None,
+        metadata=job.metadata,
+        task_id=None,
+        unique_key=None,
+        trace=None,
+        origin=None,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.claim import Claim, TryError
+from django_taskq.jobs.origin import Origin, TriggerRule, Upstream
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -63,6 +64,7 @@ claims = Codec(
     run_after=_time,
     claimed_at=_time,
     started_at=_time,
+    scheduled_for=_time,
     errors=_errors,
 )
 outcomes = Codec(
@@ -75,7 +77,17 @@ outcomes = Codec(
     error=lambda value: TryError(*value),
     first_started_at=_time,
 )
-specs = Codec(JobSpec, JobSpec._fields, run_after=_time, on_duplicate=OnDuplicate)
+upstreams = Codec(Upstream, Upstream._fields)
+origins = Codec(
+    Origin,
+    Origin._fields,
+    trigger_rule=TriggerRule,
+    upstreams=lambda value: tuple(map(upstreams.read, value)),
+    scheduled_for=_time,
+)
+specs = Codec(
+    JobSpec, JobSpec._fields, run_after=_time, on_duplicate=OnDuplicate, origin=origins.read
+)
 inserted = Codec(Inserted, Inserted._fields, enqueued_at=_time, entry=Entry)
 holders = Codec(Holder, Holder._fields, state=_state, enqueued_at=_time, eligible_at=_time)
 changes = Codec(Change, Change._fields, before=_state, after=_state)
@@ -86,5 +98,9 @@ records = Codec(
     failure=_failure,
     errors=_errors,
     attempts=lambda values: tuple([attempts.read(item) for item in values]),
-    **{name: _time for name in _RECORD if name.endswith("_at") or name == "run_after"},
+    **{
+        name: _time
+        for name in _RECORD
+        if name.endswith("_at") or name in ("run_after", "scheduled_for")
+    },
 )

@@ -9,6 +9,7 @@ import pytest
 
 from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.claim import Claim, TryError
+from django_taskq.jobs.origin import Origin, TriggerRule, Upstream
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -24,13 +25,14 @@ ERRORS = (TryError("builtins.ValueError", "Traceback\n\ud800"), TryError("a.B", 
 
 CLAIM = Claim(
     1, "id", "a.task", '["é"]', "{}", "mail", "acme", 5, 2, 1, 0, None, "w1", AT, ELSEWHERE, AT,
-    None, '["w0"]', '{"a": 1}', None, None, '{"b": "2"}', 12.5, ERRORS,
+    None, '["w0"]', '{"a": 1}', None, None, '{"b": "2"}', "run", "node", 3, AT, 12.5, ERRORS,
 )  # fmt: skip
 ATTEMPTS = (
     AttemptRecord(1, "w0", "retry", None, "no", "a.B", "tb", "said \ud800", AT, AT),
     AttemptRecord(2, "w1", "lost", Failure.LOST, "died", "a.C", "died", None, None, AT),
     AttemptRecord(3, "w1", "novel", "novel", None, None, None, None, AT, AT),
 )
+ORIGIN = Origin("run", "node", 3, TriggerRule.ALL_DONE, (Upstream("id"),), 7, ELSEWHERE)
 RECORD = JobRecord(
     **dict.fromkeys(JobRecord.__dataclass_fields__)
     | {
@@ -54,6 +56,7 @@ RECORD = JobRecord(
         (codec.outcomes, Outcome(1, 2, Verdict.FAILED, failure=Failure.REJECTED, reason="no")),
         (codec.specs, JobSpec("id", "a.task", run_after=ELSEWHERE, metadata="{}")),
         (codec.specs, JobSpec("id", "a.task")),
+        (codec.specs, JobSpec("id", "a.task", origin=ORIGIN)),
         (codec.specs, JobSpec("id", "a.task", task_id="a", on_duplicate=OnDuplicate.RETURN)),
         (codec.inserted, Inserted("id", AT)),
         (codec.inserted, Inserted("id", AT, Entry.REPLACED)),

@@ -126,9 +126,9 @@ WHERE triple.queue <> ALL (%(excluded)s::text[])
 
 
 def _returned(name: str) -> str:
-    if name.endswith("_at") or name == "run_after":
+    if name.endswith("_at") or name in ("run_after", "scheduled_for"):
         return f"job.{name} AT TIME ZONE 'UTC'"
-    return f"job.{name}::text" if name == "public_id" else f"job.{name}"
+    return f"job.{name}::text" if name in ("public_id", "run_id") else f"job.{name}"
 
 
 # Take jobs from plain lanes. Inputs: backend, queue, band, tenants and shares (arrays), worker.
@@ -230,9 +230,10 @@ def _stand(turns: Turns) -> dict[str, Any]:
 
 
 def _taken_of(row: tuple[Any, ...], claimed_at: datetime, read_at: float) -> Taken:
-    run_after, started_at = row[14], row[16]
+    run_after, started_at, scheduled_for = row[14], row[16], row[25]
     claim = Claim._make((
         *row[:13], row[13].replace(tzinfo=UTC), run_after and run_after.replace(tzinfo=UTC),
-        claimed_at, started_at and started_at.replace(tzinfo=UTC), *row[17:-1], read_at, (), None,
+        claimed_at, started_at and started_at.replace(tzinfo=UTC), *row[17:25],
+        scheduled_for and scheduled_for.replace(tzinfo=UTC), read_at, (), None,
     ))  # fmt: skip
     return Taken(row[-1], row[0], claim)

@@ -1,0 +1,136 @@
+"""The rows of a schedule and of its ticks."""
+
+from django.db import models
+from django.db.models import Q
+
+from django_taskq.models.fields import NameField
+from django_taskq.models.validators import validate_name
+
+
+class Source(models.TextChoices):
+    """Who keeps a schedule: an operator, or the project's code, which an operator only pauses."""
+
+    OPERATOR = "operator"
+    CODE = "code"
+
+
+class Catchup(models.TextChoices):
+    """Which of the ticks that were missed fire after all."""
+
+    NONE = "none"
+    LAST = "last"
+    ALL = "all"
+
+
+class Overlap(models.TextChoices):
+    """What becomes of a tick while the job of an earlier one has not ended."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    CANCEL = "cancel"
+    QUEUE = "queue"
+
+
+class Schedule(models.Model):
+    """A task that is enqueued again and again, or once at a time.
+
+    One of `expression` (cron), `every` (seconds) and `at` says when. `next_at` is the next due
+    instant that was not decided yet, NULL where none will come; a scheduler reads only what it
+    finds by that. `revision` counts edits: a scheduler that read the row before one changes
+    nothing after it.
+    """
+
+    name = NameField(max_length=200, unique=True, validators=[validate_name])
+    expression = NameField(max_length=200, null=True, blank=True)
+    every = models.FloatField(null=True, blank=True)
+    at = models.DateTimeField(null=True, blank=True)
+    timezone = NameField(max_length=64, default="UTC")
+    start_at = models.DateTimeField(null=True, blank=True)
+    end_at = models.DateTimeField(null=True, blank=True)
+    jitter = models.FloatField(default=0.0, db_default=0.0)
+
+    backend = NameField(max_length=64, default="default")
+    task = NameField(max_length=255)
+    args = models.TextField(default="[]", db_default="[]", blank=True)
+    kwargs = models.TextField(default="{}", db_default="{}", blank=True)
+    # Further options of the task, as JSON; None leaves all to the task.
+    options = models.TextField(null=True, blank=True)
+    queue = NameField(max_length=128, null=True, blank=True)
+    tenant = NameField(max_length=128, null=True, blank=True)
+    priority = models.SmallIntegerField(null=True, blank=True)
+
+    catchup = NameField(max_length=8, choices=Catchup, default=Catchup.LAST)
+    catchup_limit = models.PositiveIntegerField(null=True, blank=True)
+    overlap = NameField(max_length=8, choices=Overlap, default=Overlap.SKIP)
+
+    enabled = models.BooleanField(default=True, db_default=True)
+    # Why it was switched off by the scheduler, or by the code that no longer has it.
+    reason = models.TextField(null=True, blank=True)
+    source = NameField(max_length=8, choices=Source, default=Source.OPERATOR)
+    next_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revision = models.IntegerField(default=0, db_default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "taskq_schedule"
+        verbose_name = "schedule"
+        verbose_name_plural = "schedules"
+        ordering = ("name",)
+        permissions = (("run_schedule", "Can run schedule now"),)
+        constraints = (
+            models.CheckConstraint(
+                name="taskq_schedule_when",
+                condition=(
+                    Q(expression__isnull=False, every__isnull=True, at__isnull=True)
+                    | Q(expression__isnull=True, every__isnull=False, at__isnull=True)
+                    | Q(expression__isnull=True, every__isnull=True, at__isnull=False)
+                ),
+            ),
+            models.CheckConstraint(
+                name="taskq_schedule_every", condition=Q(every__isnull=True) | Q(every__gt=0)
+            ),
+        )
+        indexes = (models.Index(name="taskq_schedule_due", fields=["enabled", "next_at"]),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Decision(models.TextChoices):
+    """What was decided of a tick."""
+
+    FIRED = "fired"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    PAUSED = "paused"
+    QUEUED = "queued"
+
+
+class Tick(models.Model):
+    """A due instant of a schedule and what was decided of it, in the transaction of its job."""
+
+    id = models.BigAutoField(primary_key=True)
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="ticks")
+    due_at = models.DateTimeField()
+    decision = NameField(max_length=8, choices=Decision)
+    # Seconds from the due instant, jitter included, to the decision.
+    late = models.FloatField(default=0.0)
+    job_id = models.UUIDField(null=True)
+    reason = models.TextField(null=True)
+    is_by_hand = models.BooleanField(default=False, db_default=False)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "taskq_tick"
+        verbose_name = "tick"
+        verbose_name_plural = "ticks"
+        ordering = ("-due_at",)
+        constraints = (
+            models.UniqueConstraint(name="taskq_tick_once", fields=["schedule", "due_at"]),
+        )
+        indexes = (models.Index(name="taskq_tick_decided", fields=["decided_at"]),)
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} {self.due_at.isoformat()} {self.decision}"
