@@ -25,7 +25,8 @@ ERRORS = (TryError("builtins.ValueError", "Traceback\n\ud800"), TryError("a.B", 
 
 CLAIM = Claim(
     1, "id", "a.task", '["é"]', "{}", "mail", "acme", 5, 2, 1, 0, None, "w1", AT, ELSEWHERE, AT,
-    None, '["w0"]', '{"a": 1}', None, None, '{"b": "2"}', "run", "node", 3, AT, 12.5, ERRORS,
+    None, '["w0"]', '{"a": 1}', None, None, '{"b": "2"}', "run", "node", 3, AT, "nightly", 12.5,
+    ERRORS,
 )  # fmt: skip
 ATTEMPTS = (
     AttemptRecord(1, "w0", "retry", None, "no", "a.B", "tb", "said \ud800", AT, AT),
