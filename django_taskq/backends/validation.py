@@ -48,18 +48,18 @@ def validate_options(task: DjangoTask, stacks: Stacks) -> None:
 
 def _check_pulled(task: DjangoTask) -> None:
     """Check that what is pulled goes into parameters that the function has."""
-    pulls, defaults = getattr(task, "pull_keys", None) or {}, getattr(task, "pull_defaults", None)
+    pulls, defaults = (getattr(task, name, None) or {} for name in ("pull_keys", "pull_defaults"))
+    if defaults and not pulls:
+        raise InvalidTaskOption(
+            "pull_defaults: expected pull_keys beside it, got none. Give both, or leave it out."
+        )
     takes = parameters_of(task)
-    for name in pulls:
-        if takes is not None and name not in takes:
+    for option, names in (("pull_keys", pulls), ("pull_defaults", defaults)):
+        unknown = [] if takes is None else [name for name in names if name not in takes]
+        if unknown:
             raise InvalidTaskOption(
-                f"pull_keys: expected parameters of {task.name}, which are "
-                f"{', '.join(sorted(takes)) or 'none'}, got {name!r}."
-            )
-    for name in defaults or ():
-        if name not in pulls:
-            raise InvalidTaskOption(
-                f"pull_defaults: expected parameters that pull_keys names, got {name!r}."
+                f"{option}: expected parameters of {task.name}, which are "
+                f"{', '.join(sorted(takes or ())) or 'none'}, got {unknown[0]!r}."
             )
 
 
