@@ -215,6 +215,7 @@ def test_a_push_is_part_of_the_callers_transaction(durable: str) -> None:
 
 @every_durable
 def test_a_thousand_keys_are_few_statements(durable: str) -> None:
+    xcom.pull("k", None, backend=durable)
     connection = connections[database_of(durable)]
     connection.force_debug_cursor = True
     try:

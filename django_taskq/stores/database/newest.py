@@ -9,7 +9,6 @@ from typing import Any
 
 from django_taskq.jobs.states import WAITING
 from django_taskq.models import Job, XCom
-from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.place import Place
 
 # Inputs: backend, tenant, each namespace and each key, the time where it is not the server's, maybe
@@ -67,10 +66,14 @@ class Newest:
 
     def _now(self, values: dict[str, Any]) -> str:
         """Return the present in SQL, and add what it refers to."""
-        clock, ops = self.place.clock, self.place.connection.ops
-        for name, moment in clock.parameters().items():
-            values[name] = ops.adapt_datetimefield_value(storable(moment))
-        return clock.sql
+        connection = self.place.connection
+        # Only this way says it on every database; neither kind asks for a compiler.
+        now: Any = self.place.clock.expression(connection)
+        sql, parameters = now.as_sql(None, connection)
+        if not parameters:
+            return str(sql)
+        values["now"] = parameters[0]
+        return "%(now)s"
 
 
 def _listed(name: str, texts: Sequence[str], values: dict[str, Any]) -> str:
