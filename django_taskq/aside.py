@@ -14,16 +14,16 @@ def aside[T](verb: Callable[[], T]) -> T:
     Django refuses to talk to one there. The loop waits meanwhile.
     """
     try:
-        loop = asyncio.get_running_loop()
+        asyncio.get_running_loop()
     except RuntimeError:
         return verb()
     # A thread that waits for this loop and takes its sync calls has the connections, and the
     # transaction of a test. Any other may wait for the loop itself: then one of the call's own.
-    waiting = AsyncToSync.loop_thread_executors.get(loop)
-    if waiting is not None:
-        result: T = waiting.submit(verb).result()
-        return result
-    return _Apart(verb).result()
+    waiting = getattr(AsyncToSync.executors, "current", None)
+    if waiting is None:
+        return _Apart(verb).result()
+    result: T = waiting.submit(verb).result()
+    return result
 
 
 class _Apart[T]:

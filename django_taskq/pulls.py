@@ -22,7 +22,10 @@ def _signature_of(function: Callable[..., Any]) -> Signature:
 
 def parameters_of(task: DjangoTask) -> frozenset[str] | None:
     """Return the parameters that a task takes by name, its context left out; None for any."""
-    found = list(_signature_of(task.func).parameters.values())
+    try:
+        found = list(_signature_of(task.func).parameters.values())
+    except (TypeError, ValueError):  # some written in C have none
+        return None
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in found):
         return None
     named = {Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY}
@@ -40,7 +43,7 @@ def parameters_to_pull(
         return {}
     try:
         given = _signature_of(task.func).bind_partial(*positional, **kwargs).arguments
-    except TypeError:
+    except (TypeError, ValueError):
         # The call itself says what is wrong with it.
         return {}
     return {name: key for name, key in pulls.items() if name not in given and name not in kwargs}
@@ -78,12 +81,11 @@ def pushes_of(job: JobContext, claim: Claim, text: str, options: Options) -> tup
     Raise XComTooLarge.
     """
     task = job.task_result.task
-    keys = [getattr(task, "push_key", None)]
-    if getattr(task, "auto_xcom", None):
-        keys.append(name_of(claim))
-    wanted = dict.fromkeys(key for key in keys if key is not None)
-    if not wanted:
+    push_key, is_auto = getattr(task, "push_key", None), getattr(task, "auto_xcom", None)
+    if push_key is None and not is_auto:
         return ()
+    keys = [push_key, name_of(claim) if is_auto else None]
+    wanted = dict.fromkeys(key for key in keys if key is not None)
     namespace, life = namespaces_of(job)[0], life_of(task, options)
     for key in wanted:
         check_size(key, text, options.xcom_max_bytes)

@@ -133,6 +133,8 @@ def check_pulls(pulls: object) -> str | None:
     """Return what is wrong with `pull_keys`, or None where they can be used."""
     if not isinstance(pulls, Mapping):
         return f"expected a dict of parameters and keys, got {pulls!r}"
+    if not all(isinstance(name, str) for name in pulls):
+        return f"expected names of parameters, got {pulls!r}"
     return next((wrong for wrong in map(check_key, pulls.values()) if wrong is not None), None)
 
 

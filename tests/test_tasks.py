@@ -75,6 +75,7 @@ BAD_VALUES = [
     ("push_key", "k" * 201),
     ("pull_keys", ["value"]),
     ("pull_keys", {"value": ""}),
+    ("pull_keys", {5: "k"}),
     ("pull_keys", {"value": 5}),
     ("pull_defaults", {"value": {1, 2}}),
     ("pull_defaults", {"value": 1}),

@@ -212,7 +212,9 @@ def test_an_async_test_runs_jobs_too(alias: str) -> None:
             run_jobs(alias)
         for task in (tasks.echo, tasks.aecho):
             await task.using(backend=alias).aenqueue("here")
-        assert values(await arun_jobs(alias)) == ["here", "here"]
+        await xcom_tasks.apush.using(backend=alias).aenqueue("k", "value")
+        assert values(await arun_jobs(alias)) == ["here", "here", None]
+        assert xcom.pull("k", backend=alias) == ["value", 1]
 
     async_to_sync(test)()
 

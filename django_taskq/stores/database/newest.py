@@ -12,25 +12,21 @@ from django_taskq.models import Job, XCom
 from django_taskq.stores.database.place import Place
 
 # Inputs: backend, tenant, each namespace and each key, the time where it is not the server's, maybe
-# who pushed it. Result: the number of the namespace, the key, its value.
+# who pushed it. Result: the number of the namespace, the key, its value or NULL.
 _PULL = """
-SELECT newest.place, newest.name, kept.value
-FROM (
-    SELECT space.place, wanted.name, (
-        SELECT xcom.id FROM {xcoms} xcom
-        WHERE xcom.backend = %(backend)s AND xcom.tenant = %(tenant)s
-            AND xcom.namespace = space.name AND xcom.{key} = wanted.name{by}
-            AND (xcom.expires_at IS NULL OR xcom.expires_at > {now})
-            AND (xcom.job_seq IS NULL OR EXISTS (
-                SELECT 1 FROM {jobs} job
-                WHERE job.seq = xcom.job_seq AND job.attempt = xcom.attempt
-                    AND job.state NOT IN ({waiting})
-            ))
-        ORDER BY xcom.id DESC LIMIT 1
-    ) AS id
-    FROM ({spaces}) space CROSS JOIN ({wanted}) wanted
-) newest
-JOIN {xcoms} kept ON kept.id = newest.id
+SELECT space.place, wanted.name, (
+    SELECT xcom.value FROM {xcoms} xcom
+    WHERE xcom.backend = %(backend)s AND xcom.tenant = %(tenant)s
+        AND xcom.namespace = space.name AND xcom.{key} = wanted.name{by}
+        AND (xcom.expires_at IS NULL OR xcom.expires_at > {now})
+        AND (xcom.job_seq IS NULL OR EXISTS (
+            SELECT 1 FROM {jobs} job
+            WHERE job.seq = xcom.job_seq AND job.attempt = xcom.attempt
+                AND job.state NOT IN ({waiting})
+        ))
+    ORDER BY xcom.id DESC LIMIT 1
+) AS value
+FROM ({spaces}) space CROSS JOIN ({wanted}) wanted
 """
 _BY = " AND xcom.pushed_by = %(by)s"
 
@@ -61,8 +57,9 @@ class Newest:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             rows = cursor.fetchall()
+        found = [row for row in rows if row[-1] is not None]
         # The first namespace comes last, over the others.
-        return {key: value for _, key, value in sorted(rows, key=_place, reverse=True)}
+        return {key: value for _, key, value in sorted(found, key=_place, reverse=True)}
 
     def _now(self, values: dict[str, Any]) -> str:
         """Return the present in SQL, and add what it refers to."""
