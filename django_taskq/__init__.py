@@ -13,8 +13,9 @@ if TYPE_CHECKING:
         RetryError,
         TaskqError,
         WaitTimeout,
+        XComDoesNotExist,
     )
-    from django_taskq.tasks import Priority, Signature, Task, task
+    from django_taskq.tasks import Priority, Signature, Task, task, xcom_task
     from django_taskq.tenancy import tenant
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "Task",
     "TaskqError",
     "WaitTimeout",
+    "XComDoesNotExist",
     "await_result",
     "cancel",
     "current_job",
@@ -40,6 +42,7 @@ __all__ = [
     "task",
     "tenant",
     "wait",
+    "xcom_task",
 ]
 
 _MODULES = {
@@ -57,6 +60,7 @@ _MODULES = {
     "task": "tasks",
     "tenant": "tenancy",
     "wait": "control",
+    "xcom_task": "tasks",
 }
 
 

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic, time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asgiref.sync import sync_to_async
 from django.tasks import TaskContext
@@ -16,6 +16,9 @@ from django_taskq.exceptions import TaskqError
 from django_taskq.jobs import payload, sighting
 from django_taskq.jobs.claim import Claim
 from django_taskq.logbook import Logbook, line_of
+
+if TYPE_CHECKING:
+    from django_taskq.sides import Side
 
 # What a job says by JobContext.log; the catcher of log records passes it over.
 logger = logging.getLogger("django_taskq.job")
@@ -181,6 +184,32 @@ class JobContext(TaskContext):  # type: ignore[misc]
         text = str(message)
         self._notepad.log(line_of(time(), "INFO", logger.name, text))
         logger.info("Job %s: %s", self.task_result.id, text)
+
+    def xcom_push(
+        self,
+        key: str,
+        value: Any,
+        ttl: float | timedelta | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        """Store a value for other jobs, as `xcom.push` does. It belongs to this attempt."""
+        self._side().push(key, value, ttl, namespace)
+
+    def xcom_pull(
+        self,
+        key: str,
+        default: Any = ...,
+        task_id: str | None = None,
+        namespace: str | None = None,
+    ) -> Any:
+        """Return a value of other jobs, as `xcom.pull` does. Raise XComDoesNotExist."""
+        return self._side().pull(key, default, task_id, namespace)
+
+    def _side(self) -> "Side":
+        # It knows this module.
+        from django_taskq.sides import side_of
+
+        return side_of(self)
 
     def save_metadata(self) -> None:
         """Store the metadata now. Raise TypeError or ValueError where it is no JSON."""

@@ -126,6 +126,14 @@ class BenchmarkError(TaskqError):
 class XComDoesNotExist(TaskqError, KeyError):
     """No XCom value is stored under this key, or it has expired."""
 
+    def __str__(self) -> str:
+        # KeyError shows the repr of what it was made with: a sentence in quotes.
+        return " ".join(map(str, self.args))
+
+
+class XComTooLarge(TaskqError, ValueError):
+    """An XCom value has more bytes than XCOM_MAX_BYTES allows."""
+
 
 def _seconds(delay: object) -> float:
     if isinstance(delay, timedelta):

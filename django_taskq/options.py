@@ -8,6 +8,7 @@ from typing import Any
 from django_taskq.exceptions import InvalidOptions
 from django_taskq.jobs.backoff import BackoffRule, check_backoff
 from django_taskq.jobs.durations import check_duration, in_seconds
+from django_taskq.jobs.xcom import check_ttl
 
 RETENTION = {"successful": 7.0, "failed": 30.0, "canceled": 7.0}
 LONGEST_SECONDS = 86400
@@ -25,8 +26,6 @@ MIDDLEWARE = (
 LATER = frozenset(
     {
         "MISSING_DEPENDENCY",
-        "XCOM_TTL",
-        "XCOM_MAX_BYTES",
     }
 )
 
@@ -54,6 +53,8 @@ class Options:
     priority_aging: float | None = None
     enqueue_on_commit: bool | str = False
     unloadable_grace: float = 60.0
+    xcom_ttl: float = 3600.0
+    xcom_max_bytes: int = 262_144
     database: str | None = None
     lease: float = 30.0
     poll_interval: float = 1.0
@@ -97,6 +98,13 @@ def _seconds(least: float) -> Reader:
 
 def _duration(value: Any) -> float:
     wrong = check_duration(value)
+    if wrong is not None:
+        raise _Bad(wrong.removeprefix("expected ").rpartition(", got ")[0])
+    return in_seconds(value)
+
+
+def _ttl(value: Any) -> float:
+    wrong = check_ttl(value)
     if wrong is not None:
         raise _Bad(wrong.removeprefix("expected ").rpartition(", got ")[0])
     return in_seconds(value)
@@ -172,6 +180,8 @@ COMMON: dict[str, Reader] = {
     "PRIORITY_AGING": _none_or(_seconds(0.001)),
     "ENQUEUE_ON_COMMIT": _bool_or_text,
     "UNLOADABLE_GRACE": _seconds(0),
+    "XCOM_TTL": _ttl,
+    "XCOM_MAX_BYTES": _whole(1),
 }
 DURABLE: dict[str, Reader] = COMMON | {
     "DATABASE": _none_or(_text),

@@ -57,12 +57,6 @@ class Signature:
 LATER = (
     "depends_on",
     "trigger_rule",
-    "push_key",
-    "pull_keys",
-    "pull_defaults",
-    "auto_xcom",
-    "xcom_ttl",
-    "xcom_namespace",
 )
 
 
@@ -234,6 +228,12 @@ def task(
     middleware: Sequence[Any] | None = ...,
     task_id: str | None = ...,
     on_duplicate: str | None = ...,
+    push_key: str | None = ...,
+    pull_keys: Mapping[str, str] | None = ...,
+    pull_defaults: Mapping[str, Any] | None = ...,
+    auto_xcom: bool | None = ...,
+    xcom_ttl: float | timedelta | None = ...,
+    xcom_namespace: str | None = ...,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], Task]: ...
 def task(
@@ -270,3 +270,14 @@ def task(
         return made
 
     return wrap if function is None else wrap(function)
+
+
+def xcom_task(key: str, **options: Any) -> Callable[[Callable[..., Any]], Task]:
+    """Make a function a task whose return value is pushed under a key, for other jobs to pull.
+
+    The same as `task(push_key=key, ...)`. Raise InvalidTaskOption.
+    """
+    if callable(key):
+        raise InvalidTaskOption('xcom_task: expected a key, as in @xcom_task("key"), got none.')
+    made: Callable[[Callable[..., Any]], Task] = task(push_key=key, **options)
+    return made

@@ -38,6 +38,8 @@ GOOD: dict[str, list[Any]] = {
     "TENANT": [None, "tests.test_checks.tenant_of_tests"],
     "ENQUEUE_ON_COMMIT": [True, False, "default"],
     "UNLOADABLE_GRACE": [0, 0.5, 60, timedelta(minutes=5)],
+    "XCOM_TTL": [0, 0.5, 3600, timedelta(days=36_500)],
+    "XCOM_MAX_BYTES": [1, 262_144],
     "DATABASE": [None, "default", "postgresql"],
     "LEASE": [1, 30, 2.5, timedelta(seconds=90)],
     "POLL_INTERVAL": [0.01, 1, timedelta(milliseconds=50)],
@@ -60,6 +62,8 @@ BAD: dict[str, list[Any]] = {
     "TIMEOUT": [0, -1, True, "30", [], float("nan"), float("inf"), timedelta(0), 10**9],
     "TENANT": ["", 5, [], True, b"path"],
     "ENQUEUE_ON_COMMIT": ["", None, 1, 0, []],
+    "XCOM_TTL": [None, "60", True, -1, float("nan"), float("inf"), timedelta(days=36_501)],
+    "XCOM_MAX_BYTES": [None, 0, -1, "1", True, 1.5],
     "UNLOADABLE_GRACE": [None, "60", True, [], -1, float("nan"), timedelta(seconds=-1), 86401],
     "DATABASE": ["", 5, [], True],
     "LEASE": [
@@ -174,7 +178,7 @@ def test_the_database_refuses_the_keys_of_a_pool(key: str) -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    messages = checked(OPTIONS={"LEASE": 0, "MAX_TRIES": 0, "COLOUR": 1, "XCOM_TTL": 1})
+    messages = checked(OPTIONS={"LEASE": 0, "MAX_TRIES": 0, "COLOUR": 1, "XCOM_TTL": -1})
     assert ids_of(messages) == ["django_taskq.E001"] * 4
 
 

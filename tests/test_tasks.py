@@ -28,12 +28,6 @@ alias = alias_fixture()
 LATER = {
     "depends_on": [],
     "trigger_rule": "all_done",
-    "push_key": "key",
-    "pull_keys": {"value": "key"},
-    "pull_defaults": {"value": 1},
-    "auto_xcom": False,
-    "xcom_ttl": 0,
-    "xcom_namespace": "space",
 }
 BAD_VALUES = [
     ("tenant", 5),
@@ -77,6 +71,19 @@ BAD_VALUES = [
     ("on_duplicate", True),
     ("queue_name", "q" * 129),
     ("queue_name", "a\x00b"),
+    ("push_key", ""),
+    ("push_key", "k" * 201),
+    ("pull_keys", ["value"]),
+    ("pull_keys", {"value": ""}),
+    ("pull_keys", {5: "k"}),
+    ("pull_keys", {"value": 5}),
+    ("pull_defaults", {"value": {1, 2}}),
+    ("pull_defaults", {"value": 1}),
+    ("auto_xcom", 1),
+    ("xcom_ttl", -1),
+    ("xcom_ttl", float("nan")),
+    ("xcom_ttl", True),
+    ("xcom_namespace", "two\nlines"),
 ]
 GOOD_VALUES = [
     ("tenant", ""),
@@ -98,6 +105,13 @@ GOOD_VALUES = [
     ("task_id", "é" * 200),
     ("on_duplicate", "return"),
     ("queue_name", "q" * 128),
+    ("push_key", "k" * 200),
+    ("pull_keys", {"value": "k"}),
+    ("pull_keys", {}),
+    ("auto_xcom", False),
+    ("xcom_ttl", 0),
+    ("xcom_ttl", timedelta(days=36_500)),
+    ("xcom_namespace", "a b"),
 ]
 # Since Django 6.1; before, Django's own decorator refused every option that it does not know.
 DJANGO_DECORATOR_TAKES_OPTIONS = any(
@@ -121,7 +135,8 @@ def work(value: Any = None) -> Any:
 def test_every_option_of_a_later_release_is_tried_here() -> None:
     now = {"tenant", "max_tries", "backoff", "metadata", "timeout"}
     now |= {"max_age", "max_rate", "max_running", "task_id", "on_duplicate"}
-    now |= {"middleware", "declared"}
+    now |= {"middleware", "declared", "push_key", "pull_keys", "pull_defaults"}
+    now |= {"auto_xcom", "xcom_ttl", "xcom_namespace"}
     django_fields = {"func", "priority", "backend", "queue_name", "run_after", "takes_context"}
     assert set(Task.__dataclass_fields__) - django_fields - now == set(LATER)
 

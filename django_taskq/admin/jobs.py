@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from django_taskq.admin import cells, filters, places
+from django_taskq.admin import cells, filters, places, xcoms
 from django_taskq.admin.actions import JobActions
 from django_taskq.admin.paging import CappedPaginator, JobList
 from django_taskq.jobs import payload
@@ -38,7 +38,7 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
         ),
     ),
     ("Call", ("args_block", "kwargs_block", "options_block", "metadata_block")),
-    ("Outcome", ("progress_block", "result_block", "tries_block")),
+    ("Outcome", ("progress_block", "result_block", "xcom_block", "tries_block")),
     ("Time", ("timeline", "wait", "run_time")),
     ("Workers", ("worker", "workers")),
 )  # fmt: skip
@@ -215,6 +215,11 @@ class JobAdmin(JobActions):
     def result_block(self, job: Job) -> SafeString | str:
         """Return the return value as it is stored."""
         return cells.block(job.result)
+
+    @admin.display(description="XCom values")
+    def xcom_block(self, job: Job) -> SafeString | str:
+        """Return what the attempts of the job pushed for others, the last one first."""
+        return xcoms.table_of(job)
 
     @admin.display(description="tries")
     def tries_block(self, job: Job) -> SafeString | str:

@@ -226,8 +226,11 @@ class TaskqBackend(BaseTaskBackend):
 
     def _tenant_of(self, task: DjangoTask) -> str:
         given = getattr(task, "tenant", None)
-        if given is None:
-            given = current_tenant()
+        return self.tenant_here() if given is None else str(given)
+
+    def tenant_here(self) -> str:
+        """Return the tenant on whose behalf this code runs."""
+        given = current_tenant()
         if given is None and self.settings.tenant is not None:
             given = self._ask_tenant(self.settings.tenant)
         return "" if given is None else str(given)

@@ -11,12 +11,15 @@ from django_taskq.jobs import payload
 from django_taskq.jobs.durations import check_duration
 from django_taskq.jobs.limits import check_max_running
 from django_taskq.jobs.unique import LONGEST_TASK_ID, OnDuplicate
+from django_taskq.jobs.xcom import check_ttl
 from django_taskq.middleware.base import Rule, find_wrong
 from django_taskq.middleware.entries import find_misfit
 from django_taskq.middleware.max_age import MaxAge
 from django_taskq.middleware.max_rate import MaxRate
 from django_taskq.middleware.max_tries import MaxTries
 from django_taskq.middleware.stack import Stacks
+from django_taskq.pulls import parameters_of
+from django_taskq.sides import check_key, check_namespace, check_pulls
 from django_taskq.tasks import KNOWN, LATER, Task
 from django_taskq.tenancy import check_name, check_tenant
 
@@ -33,12 +36,31 @@ def validate_options(task: DjangoTask, stacks: Stacks) -> None:
             )
     for name, rule in _RULES.items():
         _check(name, getattr(task, name, None), rule)
+    if getattr(task, "pull_keys", None) or getattr(task, "pull_defaults", None):
+        _check_pulled(task)
     for name, value in _owned_by_middlewares(task):
         rules = stacks.rules_of(name, task)
         if not rules:
             raise InvalidTaskOption(_refusal(name, task, stacks))
         for rule in rules:
             _check(name, value, rule)
+
+
+def _check_pulled(task: DjangoTask) -> None:
+    """Check that what is pulled goes into parameters that the function has."""
+    pulls, defaults = (getattr(task, name, None) or {} for name in ("pull_keys", "pull_defaults"))
+    if defaults and not pulls:
+        raise InvalidTaskOption(
+            "pull_defaults: expected pull_keys beside it, got none. Give both, or leave it out."
+        )
+    takes = parameters_of(task)
+    for option, names in (("pull_keys", pulls), ("pull_defaults", defaults)):
+        unknown = [] if takes is None else [name for name in names if name not in takes]
+        if unknown:
+            raise InvalidTaskOption(
+                f"{option}: expected parameters of {task.name}, which are "
+                f"{', '.join(sorted(takes or ())) or 'none'}, got {unknown[0]!r}."
+            )
 
 
 def check_naming(task: DjangoTask) -> None:
@@ -113,26 +135,36 @@ def _check_middleware(value: Any) -> str | None:
     return next((misfit for misfit in map(find_misfit, value) if misfit is not None), None)
 
 
-def _check_metadata(value: Any) -> str | None:
+def _check_dict(value: Any) -> str | None:
     if not isinstance(value, Mapping):
         return f"expected a dict, got {value!r}"
     try:
-        payload.encode(value, "metadata")
+        payload.encode(value, "it")
     except (TypeError, ValueError) as error:
         return str(error).removesuffix(".")
     return None
+
+
+def _check_bool(value: Any) -> str | None:
+    return None if isinstance(value, bool) else f"expected True or False, got {value!r}"
 
 
 # The options that are django_taskq's own.
 _RULES: dict[str, Rule] = {
     "queue_name": _check_queue,
     "tenant": check_tenant,
-    "metadata": _check_metadata,
+    "metadata": _check_dict,
     "timeout": check_duration,
     "task_id": _check_task_id,
     "on_duplicate": _check_on_duplicate,
     "max_running": check_max_running,
     "middleware": _check_middleware,
+    "push_key": check_key,
+    "pull_keys": check_pulls,
+    "pull_defaults": _check_dict,
+    "auto_xcom": _check_bool,
+    "xcom_ttl": check_ttl,
+    "xcom_namespace": check_namespace,
 }
 # Those that are fields of every task and belong to a middleware: the class that has each.
 _OWNED = {name: kind.__name__ for kind in (MaxTries, MaxAge, MaxRate) for name in kind.options}

@@ -73,6 +73,7 @@ class Claim(NamedTuple):
     node: str | None
     map_index: int | None
     scheduled_for: datetime | None
+    task_id: str | None
     read_at: float
     errors: tuple[TryError, ...] = ()
     start_by: float | None = None

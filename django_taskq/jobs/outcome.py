@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django_taskq.jobs.claim import TryError
 from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.xcom import XCom
 
 
 class Verdict(StrEnum):
@@ -23,6 +24,7 @@ class Outcome(NamedTuple):
     `log` is what the attempt logged, its end where that was long. `started_at` is None where
     the function never ran; such an attempt is not listed among the
     job's worker ids. `delay` is in seconds from the write. A release costs no try.
+    `pushes` are the XCom values that it hands to other jobs.
     """
 
     seq: int
@@ -42,6 +44,7 @@ class Outcome(NamedTuple):
     first_started_at: datetime | None = None
     is_first_attempt: bool = True
     log: str | None = None
+    pushes: tuple[XCom, ...] = ()
 
     @property
     def costs_try(self) -> bool:

@@ -60,13 +60,13 @@ def details_of(record: JobRecord) -> dict[str, Any]:
         **{name: getattr(record, name) for name in _TIMES},
         "wait": record.wait,
         "worker_id": record.worker_id,
-        "worker_ids": _value(record.worker_ids_json),
-        "args": _value(record.args),
-        "kwargs": _value(record.kwargs),
-        "options": visible_options(_value(record.options)),
-        "metadata": visible(_value(record.metadata_json)),
+        "worker_ids": value_of(record.worker_ids_json),
+        "args": value_of(record.args),
+        "kwargs": value_of(record.kwargs),
+        "options": visible_options(value_of(record.options)),
+        "metadata": visible(value_of(record.metadata_json)),
         "progress": _progress(record.progress_json),
-        "result": _value(record.result),
+        "result": value_of(record.result),
         "errors": [error._asdict() for error in record.errors],
         "attempts": [attempt._asdict() for attempt in record.attempts],
     }
@@ -102,7 +102,8 @@ def _attempt_lines(attempt: AttemptRecord) -> Iterator[str]:
         yield tables.clean_lines(attempt.log)
 
 
-def _value(text: str | None) -> Any:
+def value_of(text: str | None) -> Any:
+    """Return stored JSON as a value, as the text that it is where it cannot be read."""
     if text is None:
         return None
     try:
@@ -112,7 +113,7 @@ def _value(text: str | None) -> Any:
 
 
 def _progress(text: str | None) -> Any:
-    value = _value(text)
+    value = value_of(text)
     names = ("done", "total", "message")
     if isinstance(value, list) and len(value) == len(names):
         return dict(zip(names, value, strict=True))

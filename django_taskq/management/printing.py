@@ -19,7 +19,7 @@ class PrintingCommand(BaseCommand):
         """Print a value as JSON."""
         self.stdout.write(tables.as_json(value))
 
-    def confirm(self, verb: str, sentence: str) -> None:
+    def confirm(self, verb: str, sentence: str, done: str = "canceled") -> None:
         """Go on where whoever is there types yes. Raise CommandError."""
         # On stderr, so that stdout has what was asked for and nothing else.
         self.stderr.write(f"{sentence} Type yes to go on: ", str, "")
@@ -31,4 +31,4 @@ class PrintingCommand(BaseCommand):
                 f"{verb}: expected an answer, got none; --no-input does not ask.", returncode=WRONG
             ) from None
         if answer.strip().lower() not in {"y", "yes"}:
-            raise CommandError("Nothing was canceled.", returncode=CANNOT)
+            raise CommandError(f"Nothing was {done}.", returncode=CANNOT)

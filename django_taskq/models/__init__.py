@@ -7,5 +7,6 @@ from django_taskq.models.queue import Queue
 from django_taskq.models.schedule import Schedule, Tick
 from django_taskq.models.tenant import Tenant
 from django_taskq.models.worker import Worker
+from django_taskq.models.xcom import XCom
 
-__all__ = ["Attempt", "Job", "Limit", "Queue", "Schedule", "Tenant", "Tick", "Worker"]
+__all__ = ["Attempt", "Job", "Limit", "Queue", "Schedule", "Tenant", "Tick", "Worker", "XCom"]

@@ -32,6 +32,7 @@ from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.wakeup import Wakeup
+from django_taskq.stores.xcoms import XComs
 
 
 class Fence(NamedTuple):
@@ -105,10 +106,12 @@ class JobFilter(NamedTuple):
 class Store(ABC):
     """Holds the jobs of one backend alias. Methods are safe to call from any thread.
 
-    `is_local` says that the jobs live in this process, so that no verb waits for I/O.
+    `is_local` says that the jobs live in this process, so that no verb waits for I/O. `xcoms` are
+    the values that jobs hand to one another.
     """
 
     is_local: ClassVar[bool] = False
+    xcoms: XComs
 
     def __init__(self, alias: str, options: Options) -> None:
         self.alias = alias
@@ -285,7 +288,10 @@ class Store(ABC):
 
     @abstractmethod
     def prune(self, limit: int) -> int:
-        """Delete at most `limit` ended jobs older than RETENTION; return how many."""
+        """Delete ended jobs older than RETENTION, and XCom values that have expired.
+
+        At most `limit` of both together; return how many. Values outlive their jobs.
+        """
 
     # What callers and operators ask for.
 

@@ -10,6 +10,7 @@ from inspect import signature
 from time import monotonic
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.tasks import task_backends
 from django.tasks.signals import task_started
 
@@ -19,6 +20,8 @@ from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.outcome import Verdict
 from django_taskq.middleware.max_tries import FailedTry, delay_asked_for
 from django_taskq.middleware.stack import acall_within, call_within
+from django_taskq.options import Options
+from django_taskq.pulls import parameters_to_pull, pull, pushes_of
 from django_taskq.tenancy import enter_tenant
 from django_taskq.worker import outcomes
 from django_taskq.worker.calls import Calls
@@ -60,6 +63,7 @@ class Runner:
         self._sync_side = SyncSide()
         backend: Any = task_backends[calls.alias]
         self._sender = type(backend)
+        self._options: Options = backend.settings
         self._default_backoff: BackoffRule = backend.settings.backoff
 
     def run(self, claim: Claim) -> float:
@@ -158,13 +162,22 @@ class Runner:
         if not self._is_silent:
             task_started.send_robust(self._sender, task_result=call.result)
         self._note_begin(call)
-        return call.function(*call.positional, **call.result.kwargs)
+        kwargs = call.result.kwargs
+        wanted = parameters_to_pull(call.task, call.positional, kwargs)
+        if wanted:
+            kwargs = {**kwargs, **pull(call.job, wanted)}
+        return call.function(*call.positional, **kwargs)
 
     async def _abegin(self, call: Call) -> Any:
         if not self._is_silent:
             await task_started.asend_robust(self._sender, task_result=call.result)
         self._note_begin(call)
-        return await call.task.acall(*call.positional, **call.result.kwargs)
+        kwargs = call.result.kwargs
+        wanted = parameters_to_pull(call.task, call.positional, kwargs)
+        if wanted:
+            # In the thread where the ORM's calls go: the store may be a database.
+            kwargs = {**kwargs, **await sync_to_async(pull)(call.job, wanted)}
+        return await call.task.acall(*call.positional, **kwargs)
 
     def _note_begin(self, call: Call) -> None:
         call.notepad.has_begun = True
@@ -188,6 +201,10 @@ class Runner:
 
     def _success(self, call: Call, value: Any, ended: float) -> Ended:
         outcome = outcomes.success(call.claim, call.notepad, call.result, value, ended)
+        pushes = pushes_of(call.job, call.claim, outcome.result or "null", self._options)
+        if pushes:
+            # Written before the end is: whoever starts after that finds them.
+            outcome = outcome._replace(pushes=pushes)
         return Ended(call.claim, outcome, call.result, None, ended - call.notepad.started)
 
     def _failure(self, call: Call, error: BaseException, ended: float) -> Ended:

@@ -106,7 +106,7 @@ class Upkeep:
     def _prune(self) -> bool:
         count = self._store.prune(PRUNE_LIMIT)
         if count:
-            logger.debug("Pruned %d ended jobs.", count)
+            logger.debug("Pruned %d ended jobs and expired XCom values.", count)
         return count >= PRUNE_LIMIT
 
 

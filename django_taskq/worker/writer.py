@@ -109,6 +109,11 @@ class Recorder:
 
     def _finish(self, worker_id: str, members: Sequence[Ended]) -> list[State | None]:
         try:
+            pushes = [push for ended in members for push in ended.outcome.pushes]
+            if pushes:
+                # First: a successor that starts after the finish finds them, and where the finish
+                # is refused nobody reads them.
+                self._store.xcoms.push(pushes)
             return self._store.finish(worker_id, [ended.outcome for ended in members])
         except (OperationalError, InterfaceError, ProgrammingError, NotSupportedError):
             # The database does not answer, or its tables are not what they were: while it is

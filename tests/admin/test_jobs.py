@@ -16,7 +16,7 @@ from django_taskq.admin import JobAdmin, filters, paging
 from django_taskq.control import database_of, get_job, store_of
 from django_taskq.models import Attempt, Job
 from tests.admin.pages import LIST, SignIn, listed, rows, told
-from tests.app import gates, tasks
+from tests.app import gates, tasks, xcom_tasks
 from tests.deadlines import wait_until
 from tests.management.calls import call
 from tests.running import run_due, running, wait_until_running
@@ -38,6 +38,17 @@ def count_queries() -> Callable[[], Iterator[Any]]:
         return [CaptureQueriesContext(connections[name]) for name in connections]
 
     return count
+
+
+def test_the_values_that_a_job_pushed_stand_on_its_page_escaped(
+    sign_in: SignIn, alias: str
+) -> None:
+    job = xcom_tasks.push.using(backend=alias).enqueue("<i>k</i>", "<script>alert(1)</script>\x1b")
+    run_due(alias)
+    text = sign_in("view_job").get(f"{LIST}{job.id}/change/").content.decode()
+    assert "&lt;i&gt;k&lt;/i&gt;" in text
+    assert "[&quot;&lt;script&gt;alert(1)&lt;/script&gt;\\u001b&quot;,1]" in text
+    assert "<script>alert" not in text
 
 
 # The list.

@@ -25,6 +25,7 @@ from tests.stores.contracts.racing import Racing, RacingInTransactions
 from tests.stores.contracts.suspecting import Suspecting
 from tests.stores.contracts.trying import Trying
 from tests.stores.contracts.waking import Waking
+from tests.stores.contracts.xcom import XComs
 from tests.stores.places import Place
 
 
@@ -53,7 +54,7 @@ class Opened:
 
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
-    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins,
+    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs,
 ):  # fmt: skip
     """What a store promises."""
 

@@ -10,13 +10,13 @@ from django.db import connections
 from django.tasks import TaskResult, TaskResultStatus
 from django.tasks.signals import task_finished, task_started
 
-from django_taskq import get_job
+from django_taskq import get_job, xcom
 from django_taskq.exceptions import TaskqError
 from django_taskq.jobs.rules import QueueRule, Rules
 from django_taskq.signals import attempt_failed
 from django_taskq.testing import arun_jobs, held, run_jobs
 from tests.aliases import with_options
-from tests.app import tasks
+from tests.app import tasks, xcom_tasks
 from tests.app.models import Mark
 from tests.ears import hearing
 from tests.running import DURABLE
@@ -28,6 +28,15 @@ EVERY_DATABASE = pytest.mark.django_db(transaction=True, databases=DURABLE)
 def enqueue(alias: str, task: Any, *args: Any, **options: Any) -> TaskResult:
     result: TaskResult = task.using(backend=alias, **options).enqueue(*args)
     return result
+
+
+@pytest.mark.parametrize("way", ["", "a"], ids=["sync", "async"])
+def test_what_a_job_pushes_is_pulled_by_the_next_and_by_the_test(alias: str, way: str) -> None:
+    push, pull = (getattr(xcom_tasks, f"{way}{name}") for name in ("push", "pull"))
+    enqueue(alias, push, "k", "value")
+    enqueue(alias, pull, "k")
+    assert [result.errors for result in run_jobs(alias)] == [[], []]
+    assert xcom.pull("k", backend=alias) == ["value", 1]
 
 
 def values(results: list[TaskResult]) -> list[Any]:
@@ -203,7 +212,9 @@ def test_an_async_test_runs_jobs_too(alias: str) -> None:
             run_jobs(alias)
         for task in (tasks.echo, tasks.aecho):
             await task.using(backend=alias).aenqueue("here")
-        assert values(await arun_jobs(alias)) == ["here", "here"]
+        await xcom_tasks.apush.using(backend=alias).aenqueue("k", "value")
+        assert values(await arun_jobs(alias)) == ["here", "here", None]
+        assert xcom.pull("k", backend=alias) == ["value", 1]
 
     async_to_sync(test)()
 

@@ -153,7 +153,7 @@ _HEALTH = ("backend", "healthy", "workers", "stalled", "ready", "running", "olde
 _VERBS = {
     "stats": "Depth by queue, tenant and state, the oldest ready job, the workers.",
     "health": "Succeed when workers make progress, fail and say why when not.",
-    "prune": "Delete ended jobs older than RETENTION now.",
+    "prune": "Delete ended jobs older than RETENTION, and expired XCom values, now.",
     "check": "Run the system checks of the queues, and look at tables, migrations and leases.",
 }
 

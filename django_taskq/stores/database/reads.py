@@ -14,7 +14,7 @@ from django_taskq.jobs.insights import Insights, LaneCount
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.workers import WorkerRecord
-from django_taskq.models import Attempt, Job, Limit, Queue, Tenant, Worker
+from django_taskq.models import Attempt, Job, Limit, Queue, Tenant, Worker, XCom
 from django_taskq.stores.base import JobFilter, by_id
 from django_taskq.stores.database.attempts import (
     attempts_of,
@@ -92,7 +92,8 @@ class Reads:
         with self.place.connection.cursor() as cursor:
             introspection = self.place.connection.introspection
             known = set(introspection.table_names(cursor, include_views=True))
-        names = (model._meta.db_table for model in (Attempt, Job, Limit, Queue, Tenant, Worker))
+        models = (Attempt, Job, Limit, Queue, Tenant, Worker, XCom)
+        names = (model._meta.db_table for model in models)
         return [name for name in names if introspection.identifier_converter(name) not in known]
 
     def insights(self) -> Insights:

@@ -36,6 +36,7 @@ from django_taskq.stores.database.reaping import Reaping
 from django_taskq.stores.database.suspects import Suspects
 from django_taskq.stores.database.upkeep import Upkeep
 from django_taskq.stores.database.vendors import Vendor, vendor_of
+from django_taskq.stores.database.xcoms import DatabaseXComs
 from django_taskq.stores.rules import RuleRows
 from django_taskq.stores.wakeup import Wakeup
 
@@ -65,6 +66,7 @@ class DatabaseStore(Store):
         )
         self._rules = RuleRows(self.database)
         self._reads = Reads(place)
+        self.xcoms = DatabaseXComs(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
         self._inserts = chosen.inserts(place, announce)
@@ -215,8 +217,9 @@ class DatabaseStore(Store):
         return self._reaping.reap()
 
     def prune(self, limit: int) -> int:
-        """Delete at most `limit` ended jobs older than RETENTION."""
-        return self._upkeep.prune(limit)
+        """Delete at most `limit` ended jobs older than RETENTION, and expired XCom values."""
+        pruned = self._upkeep.prune(limit)
+        return pruned + self.xcoms.prune(limit - pruned)
 
     # What callers and operators ask for.
 

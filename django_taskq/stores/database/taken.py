@@ -9,12 +9,12 @@ from django_taskq.stores.database.attempts import errors_of
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 
-# What a claim reads of a row: the fields of Claim up to `scheduled_for`, and the rank.
+# What a claim reads of a row: the fields of Claim up to `task_id`, and the rank.
 COLUMNS = (
     "seq", "public_id", "task", "args", "kwargs", "queue", "tenant", "priority", "attempt",
     "tries", "lost", "max_tries", "worker_id", "enqueued_at", "run_after", "claimed_at",
     "started_at", "worker_ids", "metadata", "options", "ctx", "trace",
-    "run_id", "node", "map_index", "scheduled_for", "rank",
+    "run_id", "node", "map_index", "scheduled_for", "task_id", "rank",
 )  # fmt: skip
 
 

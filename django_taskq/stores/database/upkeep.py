@@ -12,6 +12,7 @@ from django_taskq.stores.base import Promoted
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.place import Place, any_of
+from django_taskq.stores.database.xcoms import outlive
 
 # Rows per transaction, so that nobody waits long for a lock of ours.
 CHUNK = 1000
@@ -129,6 +130,7 @@ def delete_jobs(place: Place, seqs: Sequence[int]) -> int:
     """Delete jobs that the caller has locked, and the rows about their attempts before them."""
     if not seqs:
         return 0
+    outlive(place, seqs)
     # Past Django's collector, which would read every job and every attempt first.
     Attempt._default_manager.using(place.database).filter(job_id__in=seqs)._raw_delete(
         place.database

@@ -16,6 +16,7 @@ from django_taskq.stores.memory.job import MemoryJob
 from django_taskq.stores.memory.lanes import Lanes
 from django_taskq.stores.memory.limits import Limits
 from django_taskq.stores.memory.line import Line
+from django_taskq.stores.memory.shelf import Shelf
 from django_taskq.stores.memory.waiting import Waiters
 
 
@@ -36,6 +37,7 @@ class Board:
         self.limits = Limits()
         self.due = Line()
         self.waiters = Waiters()
+        self.shelf = Shelf()
         self.has_news = False
         self._options = options
         self._lanes = Lanes()
@@ -188,7 +190,7 @@ class Board:
     def drop(self, job: MemoryJob) -> None:
         """Forget an ended job."""
         del self._ended[job.spec.id]
-        del self.jobs[job.spec.id]
+        self._forget(job)
 
     def drop_oldest(self, keep: int, limit: int | None = None) -> int:
         """Forget the jobs that ended first, until `keep` are left; return how many."""
@@ -197,6 +199,9 @@ class Board:
             return 0
         dropped = surplus if limit is None else min(surplus, limit)
         for _ in range(dropped):
-            id, _job = self._ended.popitem(last=False)
-            del self.jobs[id]
+            self._forget(self._ended.popitem(last=False)[1])
         return dropped
+
+    def _forget(self, job: MemoryJob) -> None:
+        del self.jobs[job.spec.id]
+        self.shelf.outlive(job)

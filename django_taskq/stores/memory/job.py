@@ -90,7 +90,7 @@ def make_claim(job: MemoryJob, read_at: float) -> Claim:
         job.enqueued_at, spec.run_after,
         job.claimed_at,  # type: ignore[arg-type]
         job.started_at, job.worker_ids, job.metadata, spec.options, job.ctx, spec.trace,
-        origin.run_id, origin.node, origin.map_index, origin.scheduled_for, read_at,
+        origin.run_id, origin.node, origin.map_index, origin.scheduled_for, spec.task_id, read_at,
         errors_in(job.attempts) if job.attempts else (), job.start_by,
     )  # fmt: skip
 

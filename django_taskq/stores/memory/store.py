@@ -36,6 +36,7 @@ from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
 from django_taskq.stores.memory.reads import Reads
 from django_taskq.stores.memory.roll import Roll
 from django_taskq.stores.memory.waiting import Bells
+from django_taskq.stores.memory.xcoms import MemoryXComs
 from django_taskq.stores.wakeup import Wakeup
 
 CLOSED = "The pool was closed."
@@ -71,6 +72,7 @@ class MemoryStore(Store):
         self._ears: dict[str, Callable[[], None]] = {}
         self._read_rules = rules
         self._reads = Reads(alias, self._lock, self._board, self._roll)
+        self.xcoms = MemoryXComs(self._lock, self._board.shelf, self._board.jobs, clock)
 
     # Jobs in and out.
 
@@ -259,9 +261,10 @@ class MemoryStore(Store):
             return reaping.reap(self._board, self._roll, self._bells, self.options.max_lost, now)
 
     def prune(self, limit: int) -> int:
-        """Keep to MAX_RESULTS: there is no other retention here."""
+        """Keep to MAX_RESULTS, and delete expired XCom values: no other retention is here."""
         with self._lock:
-            return self._board.drop_oldest(self.options.max_results, limit)
+            dropped = self._board.drop_oldest(self.options.max_results, limit)
+        return dropped + self.xcoms.prune(limit - dropped)
 
     # What callers and operators ask for.
 

@@ -15,6 +15,7 @@ from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.unique import Entry, Holder, OnDuplicate
+from django_taskq.jobs.xcom import Pusher, XCom, XComRecord
 from django_taskq.stores.base import Change
 
 type Reader = Callable[[Any], Any]
@@ -67,6 +68,8 @@ claims = Codec(
     scheduled_for=_time,
     errors=_errors,
 )
+xcoms = Codec(XCom, XCom._fields, pusher=lambda value: Pusher(*value))
+xcom_records = Codec(XComRecord, XComRecord._fields, pushed_at=_time, expires_at=_time)
 outcomes = Codec(
     Outcome,
     Outcome._fields,
@@ -76,6 +79,7 @@ outcomes = Codec(
     failure=Failure,
     error=lambda value: TryError(*value),
     first_started_at=_time,
+    pushes=lambda values: tuple(map(xcoms.read, values)),
 )
 upstreams = Codec(Upstream, Upstream._fields)
 origins = Codec(

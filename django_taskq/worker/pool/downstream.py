@@ -6,6 +6,7 @@ from typing import Any
 from django.tasks import task_backends
 
 from django_taskq.exceptions import DuplicateJob
+from django_taskq.jobs.xcom import XComFilter
 from django_taskq.stores.base import Store
 from django_taskq.worker.pool import codec
 from django_taskq.worker.pool.wire import Message
@@ -15,6 +16,9 @@ logger = logging.getLogger("django_taskq.worker")
 ID_VERBS = frozenset(
     {"get", "history", "holders", "requeue", "delete", "cancel", "retry", "run_now"}
 )
+XCOM_VERBS = {
+    f"xcom {verb}": verb for verb in ("push", "pull", "find", "namespaces", "keys", "delete")
+}
 
 
 def answer(number: int, alias: str, verb: str, values: list[Any]) -> Message:
@@ -33,6 +37,15 @@ def _done(alias: str, verb: str, values: list[Any]) -> Any:
     if verb == "insert":
         return backend.accept([codec.specs.read(item) for item in values])
     store: Store = backend.store
+    if verb in XCOM_VERBS:
+        return getattr(store.xcoms, XCOM_VERBS[verb])(*_read(verb, values))
     if verb not in ID_VERBS:
         raise ValueError(f"Expected one of {', '.join(sorted(ID_VERBS))}, got {verb!r}.")
     return getattr(store, verb)(values)
+
+
+def _read(verb: str, values: list[Any]) -> list[Any]:
+    """Return the arguments of a verb about XCom values."""
+    if verb == "xcom push":
+        return [[codec.xcoms.read(item) for item in values[0]]]
+    return [XComFilter(*values[0])] if verb == "xcom find" else values

@@ -15,6 +15,7 @@ from django_taskq.stores.base import Change, Store
 from django_taskq.worker.pool import codec
 from django_taskq.worker.pool.forks import forget_in_forks
 from django_taskq.worker.pool.wire import Wire
+from django_taskq.worker.pool.xcoms import ParentXComs
 
 LONGEST_ANSWER = 60.0
 LOOK_EVERY = 0.05
@@ -84,7 +85,7 @@ def _refuse(store: "ParentStore", *args: Any, **kwargs: Any) -> NoReturn:
     raise TaskqError(
         f"The jobs of {store.alias!r} live in the process that started this one. From inside a "
         "job of a process pool they can be enqueued, read, waited for, canceled, retried, "
-        "requeued and deleted; ask for anything else there."
+        "requeued and deleted, and XCom values pushed and pulled; ask for anything else there."
     )
 
 
@@ -96,6 +97,7 @@ class ParentStore(Store):
     def __init__(self, alias: str, options: Options, upstream: Upstream) -> None:
         super().__init__(alias, options)
         self._upstream = upstream
+        self.xcoms = ParentXComs(self._ask)
 
     def insert(self, specs: Sequence[JobSpec]) -> list[Inserted]:
         """Store jobs, in the parent."""

@@ -15,6 +15,7 @@ from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.unique import Entry, Holder, OnDuplicate
+from django_taskq.jobs.xcom import Pusher, XCom, XComRecord
 from django_taskq.stores.base import Change
 from django_taskq.worker.pool import codec
 from django_taskq.worker.pool.wire import _encode
@@ -25,8 +26,10 @@ ERRORS = (TryError("builtins.ValueError", "Traceback\n\ud800"), TryError("a.B", 
 
 CLAIM = Claim(
     1, "id", "a.task", '["é"]', "{}", "mail", "acme", 5, 2, 1, 0, None, "w1", AT, ELSEWHERE, AT,
-    None, '["w0"]', '{"a": 1}', None, None, '{"b": "2"}', "run", "node", 3, AT, 12.5, ERRORS,
+    None, '["w0"]', '{"a": 1}', None, None, '{"b": "2"}', "run", "node", 3, AT, "nightly", 12.5,
+    ERRORS,
 )  # fmt: skip
+XCOM = XCom("acme", "default", "k", '["é"]', 1.5, Pusher(1, 2, "id", "step"))
 ATTEMPTS = (
     AttemptRecord(1, "w0", "retry", None, "no", "a.B", "tb", "said \ud800", AT, AT),
     AttemptRecord(2, "w1", "lost", Failure.LOST, "died", "a.C", "died", None, None, AT),
@@ -53,6 +56,11 @@ RECORD = JobRecord(
             codec.outcomes,
             Outcome(1, 2, Verdict.RETRY, error=ERRORS[0], delay=1.5, metadata="{}", progress="[]"),
         ),
+        (codec.outcomes, Outcome(1, 2, Verdict.SUCCEEDED, pushes=(XCOM, XCOM))),
+        (codec.xcoms, XCOM),
+        (codec.xcoms, XCOM._replace(pusher=None, ttl=None)),
+        (codec.xcom_records, XComRecord("", "n", "k", "1", AT, None, None, None, None)),
+        (codec.xcom_records, XComRecord("", "n", "k", "1", AT, AT, "id", 2, "step")),
         (codec.outcomes, Outcome(1, 2, Verdict.FAILED, failure=Failure.REJECTED, reason="no")),
         (codec.specs, JobSpec("id", "a.task", run_after=ELSEWHERE, metadata="{}")),
         (codec.specs, JobSpec("id", "a.task")),

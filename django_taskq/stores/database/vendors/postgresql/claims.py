@@ -234,6 +234,6 @@ def _taken_of(row: tuple[Any, ...], claimed_at: datetime, read_at: float) -> Tak
     claim = Claim._make((
         *row[:13], row[13].replace(tzinfo=UTC), run_after and run_after.replace(tzinfo=UTC),
         claimed_at, started_at and started_at.replace(tzinfo=UTC), *row[17:25],
-        scheduled_for and scheduled_for.replace(tzinfo=UTC), read_at, (), None,
+        scheduled_for and scheduled_for.replace(tzinfo=UTC), row[26], read_at, (), None,
     ))  # fmt: skip
     return Taken(row[-1], row[0], claim)

@@ -195,6 +195,6 @@ def _taken_of(row: tuple[Any, ...], zone: tzinfo, now: datetime, read_at: float)
     claim = Claim._make((
         row[0], id_of(row[1]), *row[2:13], moment_of(row[13], zone), moment_of(row[14], zone),
         now, moment_of(row[16], zone), *row[17:22], row[22] and id_of(row[22]), *row[23:25],
-        moment_of(row[25], zone), read_at, (), None,
+        moment_of(row[25], zone), row[26], read_at, (), None,
     ))  # fmt: skip
     return Taken(row[-1], row[0], claim)

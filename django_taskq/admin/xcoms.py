@@ -1,0 +1,42 @@
+"""The values that a job pushed for others, on its page."""
+
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from django_taskq.admin import cells
+from django_taskq.models import Job, XCom
+
+MOST_VALUES = 50
+LONGEST_VALUE = 2000
+
+_HEAD = '<th scope="col">{}</th>'
+_ROW = '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+
+
+def table_of(job: Job) -> SafeString | str:
+    """Return what the attempts of a job pushed, the last value first, as a table."""
+    rows = XCom._default_manager.using(job._state.db).filter(job_seq=job.pk).order_by("-pk")
+    kept = list(rows[: MOST_VALUES + 1])
+    if not kept:
+        return cells.NOTHING
+    names = ("key", "value", "namespace", "attempt", "expires")
+    return format_html(
+        "<table><tr>{}</tr>{}</table>{}",
+        format_html_join("", _HEAD, ((name,) for name in names)),
+        format_html_join("", _ROW, map(_cells_of, kept[:MOST_VALUES])),
+        format_html("<p>{}</p>", "Earlier values are not shown.")
+        if len(kept) > MOST_VALUES
+        else "",
+    )
+
+
+def _cells_of(xcom: XCom) -> tuple[Any, ...]:
+    return (
+        cells.line(xcom.key),
+        cells.block(xcom.value, LONGEST_VALUE),
+        cells.line(xcom.namespace),
+        xcom.attempt,
+        cells.moment(xcom.expires_at),
+    )
