@@ -24,7 +24,6 @@ MIDDLEWARE = (
 # nobody relies on a setting that is only read.
 LATER = frozenset(
     {
-        "MISSING_DEPENDENCY",
         "XCOM_TTL",
         "XCOM_MAX_BYTES",
     }
@@ -54,6 +53,7 @@ class Options:
     priority_aging: float | None = None
     enqueue_on_commit: bool | str = False
     unloadable_grace: float = 60.0
+    missing_dependency: str = "refuse"
     database: str | None = None
     lease: float = 30.0
     poll_interval: float = 1.0
@@ -172,6 +172,7 @@ COMMON: dict[str, Reader] = {
     "PRIORITY_AGING": _none_or(_seconds(0.001)),
     "ENQUEUE_ON_COMMIT": _bool_or_text,
     "UNLOADABLE_GRACE": _seconds(0),
+    "MISSING_DEPENDENCY": _one_of("refuse", "wait"),
 }
 DURABLE: dict[str, Reader] = COMMON | {
     "DATABASE": _none_or(_text),

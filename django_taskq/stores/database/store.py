@@ -25,6 +25,7 @@ from django_taskq.stores.base import (
     Reaped,
     Store,
 )
+from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
@@ -33,6 +34,7 @@ from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import Reads
 from django_taskq.stores.database.reaping import Reaping
+from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.suspects import Suspects
 from django_taskq.stores.database.upkeep import Upkeep
 from django_taskq.stores.database.vendors import Vendor, vendor_of
@@ -67,15 +69,19 @@ class DatabaseStore(Store):
         self._reads = Reads(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
-        self._inserts = chosen.inserts(place, announce)
+        self._ripples = ripples = Ripples(place, announce, is_serial=chosen.is_serial)
+        self._attaching = Attaching(place, ripples)
+        self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)
-        self._finishes = chosen.finishes(place, announce)
+        self._finishes = chosen.finishes(place, announce, ripples)
         self._leases = chosen.leases(place, self._finishes.release)
-        self._upkeep = Upkeep(place, announce)
+        self._upkeep = Upkeep(place, announce, ripples)
         self._suspects = Suspects(place)
-        self._losses = Losses(place)
+        self._losses = Losses(place, ripples)
         self._reaping = Reaping(place, self._losses, announce)
-        self._changes = Changes(place, self._inserts.insert, self._inserts.holders, announce)
+        self._changes = Changes(
+            place, self._inserts.insert, self._inserts.holders, announce, ripples
+        )
 
     def find_obstacle(self) -> str | None:
         """Name the tables that are missing; one that does not answer is no obstacle."""

@@ -11,6 +11,7 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.options import Options
 from django_taskq.stores.memory.claiming import Claiming
+from django_taskq.stores.memory.graph import Graph
 from django_taskq.stores.memory.hand import Hand
 from django_taskq.stores.memory.job import MemoryJob
 from django_taskq.stores.memory.lanes import Lanes
@@ -24,6 +25,8 @@ class Board:
 
     `holders` are those with a predictable id that have not ended, by its key.
 
+    `newest` is the last job of each tenant and `task_id`, ended or not.
+
     Knows no lock and no clock: its store holds the one and asks the other. `has_news` goes up
     when a job becomes READY, gets a time, or may start since another one has ended, for the store
     to wake workers and lower it.
@@ -33,6 +36,8 @@ class Board:
         self.jobs: dict[str, MemoryJob] = {}
         self.holders: dict[str, MemoryJob] = {}
         self.hands: dict[str, Hand] = {}
+        self.graph = Graph()
+        self.newest: dict[tuple[str, str], MemoryJob] = {}
         self.limits = Limits()
         self.due = Line()
         self.waiters = Waiters()
@@ -50,6 +55,11 @@ class Board:
             self.holders[spec.unique_key] = job
         if spec.gate != NO_GATE:
             self._watch()
+        if spec.task_id is not None:
+            self.newest[spec.tenant, spec.task_id] = job
+        if spec.origin is not None and spec.origin.upstreams:
+            job.state = State.DEFERRED
+            return
         run_after = spec.run_after
         if run_after is None or run_after <= now:
             job.eligible_at = now
@@ -74,6 +84,10 @@ class Board:
         else:
             job.eligible_at = None
             self.schedule(job, run_after)
+
+    def rank(self, job: MemoryJob, now: datetime) -> None:
+        """Have a job wait from now on."""
+        job.rank = job.spec.rank(self._options.priority_aging, now)
 
     # Moves of a job that stands nowhere.
 
@@ -103,6 +117,8 @@ class Board:
             self.holders.pop(job.spec.unique_key, None)
         if self.waiters:
             self.waiters.tell(id)
+        if self.graph.edges:
+            self.graph.note(job)
 
     def cancel(self, job: MemoryJob, reason: str, at: datetime) -> None:
         """End a job as canceled."""
@@ -120,6 +136,9 @@ class Board:
             self.due.remove(job)
         elif state is State.RUNNING:
             self.let_go(job)
+        elif state is State.DEFERRED:
+            self.graph.leave(job)
+            job.blocked_for = None
         elif state in ENDED:
             del self._ended[job.spec.id]
 
@@ -188,7 +207,7 @@ class Board:
     def drop(self, job: MemoryJob) -> None:
         """Forget an ended job."""
         del self._ended[job.spec.id]
-        del self.jobs[job.spec.id]
+        self._forget(job)
 
     def drop_oldest(self, keep: int, limit: int | None = None) -> int:
         """Forget the jobs that ended first, until `keep` are left; return how many."""
@@ -197,6 +216,14 @@ class Board:
             return 0
         dropped = surplus if limit is None else min(surplus, limit)
         for _ in range(dropped):
-            id, _job = self._ended.popitem(last=False)
-            del self.jobs[id]
+            _, job = self._ended.popitem(last=False)
+            self._forget(job)
         return dropped
+
+    def _forget(self, job: MemoryJob) -> None:
+        spec = job.spec
+        del self.jobs[spec.id]
+        if job.seq in self.graph.jobs:
+            self.graph.drop(job)
+        if spec.task_id is not None and self.newest.get((spec.tenant, spec.task_id)) is job:
+            del self.newest[spec.tenant, spec.task_id]
