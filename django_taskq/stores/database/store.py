@@ -18,6 +18,7 @@ from django_taskq.models import Job
 from django_taskq.options import Options
 from django_taskq.stores.base import (
     Change,
+    EdgeRecord,
     Fence,
     JobFilter,
     Note,
@@ -117,6 +118,10 @@ class DatabaseStore(Store):
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
         return self._reads.find(wanted)
+
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them."""
+        return self._reads.edges(ids)
 
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each job, ready now."""
@@ -219,6 +224,10 @@ class DatabaseStore(Store):
     def reap(self) -> Reaped:
         """Take jobs back from workers whose lease is over."""
         return self._reaping.reap()
+
+    def catch_up(self, limit: int) -> int:
+        """Move jobs that wait for what has ended already."""
+        return self._attaching.catch_up(limit)
 
     def prune(self, limit: int) -> int:
         """Delete at most `limit` ended jobs older than RETENTION."""

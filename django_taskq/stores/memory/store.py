@@ -23,6 +23,7 @@ from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.base import (
     Change,
+    EdgeRecord,
     Fence,
     JobFilter,
     Note,
@@ -116,6 +117,11 @@ class MemoryStore(Store):
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
         return self._reads.find(wanted)
+
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them."""
+        with self._lock:
+            return self._board.graph.records(self._known(ids))
 
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each known job."""
@@ -266,6 +272,10 @@ class MemoryStore(Store):
         """Take jobs back from workers whose lease is over, or that are not known at all."""
         with self._change() as now:
             return reaping.reap(self._board, self._roll, self._bells, self.options.max_lost, now)
+
+    def catch_up(self, limit: int) -> int:
+        """Do nothing: whoever ends a job here has told all that wait before the lock is free."""
+        return 0
 
     def prune(self, limit: int) -> int:
         """Keep to MAX_RESULTS: there is no other retention here."""
