@@ -21,14 +21,6 @@ MIDDLEWARE = (
     "django_taskq.middleware.MaxRate",
 )
 
-# Names of the public surface that this release does not act on yet. They are refused, so that
-# nobody relies on a setting that is only read.
-LATER = frozenset(
-    {
-        "MISSING_DEPENDENCY",
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -55,6 +47,7 @@ class Options:
     unloadable_grace: float = 60.0
     xcom_ttl: float = 3600.0
     xcom_max_bytes: int = 262_144
+    missing_dependency: str = "refuse"
     database: str | None = None
     lease: float = 30.0
     poll_interval: float = 1.0
@@ -182,6 +175,7 @@ COMMON: dict[str, Reader] = {
     "UNLOADABLE_GRACE": _seconds(0),
     "XCOM_TTL": _ttl,
     "XCOM_MAX_BYTES": _whole(1),
+    "MISSING_DEPENDENCY": _one_of("refuse", "wait"),
 }
 DURABLE: dict[str, Reader] = COMMON | {
     "DATABASE": _none_or(_text),
@@ -240,12 +234,6 @@ def _read(given: Any, readers: Mapping[str, Reader]) -> tuple[dict[str, Any], li
 
 
 def _unknown(key: Any, readers: Mapping[str, Reader]) -> Problem:
-    if key in LATER:
-        return Problem(
-            str(key),
-            f"OPTIONS[{key!r}] is not available in this release.",
-            f"Remove {key}: a later release brings it.",
-        )
     known = ", ".join(sorted(readers))
     return Problem(
         str(key),

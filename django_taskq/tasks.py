@@ -53,13 +53,6 @@ class Signature:
         return await self.task.aenqueue(*self.args, **self.kwargs)
 
 
-# Options that a later release acts on: given a value, a task is refused.
-LATER = (
-    "depends_on",
-    "trigger_rule",
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownOptions(DjangoTask):
     """Django's Task with the options that every task may have.
@@ -81,7 +74,7 @@ class KnownOptions(DjangoTask):
     task_id: str | None = None
     on_duplicate: str | None = None
 
-    depends_on: Iterable[Any] | None = field(default=None, hash=False)
+    depends_on: Sequence[str | TaskResult] | None = field(default=None, hash=False)
     trigger_rule: str | None = None
     push_key: str | None = None
     pull_keys: Mapping[str, str] | None = field(default=None, hash=False)
@@ -205,7 +198,7 @@ FIXED = frozenset({"func", "takes_context", "declared"})
 # Fields that belong to middlewares all the same: these are built in.
 OWNED = frozenset({"max_tries", "backoff", "max_age", "max_rate"})
 # The options that are known without a look at any middleware.
-KNOWN = FIELDS - FIXED - frozenset(LATER)
+KNOWN = FIELDS - FIXED
 
 
 @overload
@@ -234,6 +227,8 @@ def task(
     auto_xcom: bool | None = ...,
     xcom_ttl: float | timedelta | None = ...,
     xcom_namespace: str | None = ...,
+    depends_on: Sequence[str | TaskResult] | None = ...,
+    trigger_rule: str | None = ...,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], Task]: ...
 def task(

@@ -14,7 +14,6 @@ from django_taskq.middleware import MaxAge, MaxTries
 from django_taskq.options import (
     COMMON,
     DURABLE,
-    LATER,
     POOL,
     RETENTION,
     Options,
@@ -146,15 +145,6 @@ def test_a_bad_value_is_an_error_that_names_alias_key_and_value(key: str, value:
     assert message.msg.startswith(f"TASKS['work']: Expected OPTIONS[{key!r}] to be ")
     assert message.msg.endswith(f", got {value!r}.")
     assert message.hint == f"Correct {key}, or leave it out."
-
-
-@pytest.mark.parametrize("key", sorted(LATER))
-def test_a_key_of_a_later_release_is_refused_and_not_ignored(key: str) -> None:
-    for path in (DATABASE, THREADS):
-        (message,) = checked(BACKEND=path, OPTIONS={key: None})
-        assert message.id == "django_taskq.E001"
-        assert f"OPTIONS[{key!r}] is not available in this release." in message.msg
-        assert message.hint == f"Remove {key}: a later release brings it."
 
 
 @pytest.mark.parametrize("key", ["COLOUR", "lease", "", 1, None])

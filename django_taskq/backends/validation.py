@@ -6,6 +6,7 @@ from typing import Any
 
 from django.tasks.base import Task as DjangoTask
 
+from django_taskq.backends.upstreams import check_depends_on, check_trigger_rule
 from django_taskq.exceptions import InvalidTaskOption
 from django_taskq.jobs import payload
 from django_taskq.jobs.durations import check_duration
@@ -20,7 +21,7 @@ from django_taskq.middleware.max_tries import MaxTries
 from django_taskq.middleware.stack import Stacks
 from django_taskq.pulls import parameters_of
 from django_taskq.sides import check_key, check_namespace, check_pulls
-from django_taskq.tasks import KNOWN, LATER, Task
+from django_taskq.tasks import KNOWN, Task
 from django_taskq.tenancy import check_name, check_tenant
 
 LONGEST_QUEUE = 128
@@ -28,12 +29,6 @@ LONGEST_QUEUE = 128
 
 def validate_options(task: DjangoTask, stacks: Stacks) -> None:
     """Check the options that Django does not know. Raise InvalidTaskOption naming the option."""
-    for name in LATER:
-        if getattr(task, name, None) is not None:
-            raise InvalidTaskOption(
-                f"{name}: this option is not available in this release of django_taskq. "
-                "Leave it out: a later release brings it."
-            )
     for name, rule in _RULES.items():
         _check(name, getattr(task, name, None), rule)
     if getattr(task, "pull_keys", None) or getattr(task, "pull_defaults", None):
@@ -71,6 +66,12 @@ def check_naming(task: DjangoTask) -> None:
     if getattr(task, "on_duplicate", None) and getattr(task, "task_id", None) is None:
         raise InvalidTaskOption(
             "on_duplicate: expected a task_id beside it, got none. Give both, or leave it out."
+        )
+    replaces = getattr(task, "on_duplicate", None) == OnDuplicate.REPLACE
+    if replaces and getattr(task, "depends_on", None):
+        raise InvalidTaskOption(
+            "on_duplicate: expected 'raise' or 'return' beside depends_on, got 'replace': what a "
+            "job waits for cannot be changed. Cancel the job and enqueue it anew."
         )
 
 
@@ -165,6 +166,8 @@ _RULES: dict[str, Rule] = {
     "auto_xcom": _check_bool,
     "xcom_ttl": check_ttl,
     "xcom_namespace": check_namespace,
+    "depends_on": check_depends_on,
+    "trigger_rule": check_trigger_rule,
 }
 # Those that are fields of every task and belong to a middleware: the class that has each.
 _OWNED = {name: kind.__name__ for kind in (MaxTries, MaxAge, MaxRate) for name in kind.options}

@@ -14,8 +14,8 @@ from django_taskq.jobs.insights import Insights, LaneCount
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.workers import WorkerRecord
-from django_taskq.models import Attempt, Job, Limit, Queue, Tenant, Worker, XCom
-from django_taskq.stores.base import JobFilter, by_id
+from django_taskq.models import Attempt, Dependency, Job, Limit, Queue, Tenant, Worker, XCom
+from django_taskq.stores.base import EdgeRecord, JobFilter, by_id
 from django_taskq.stores.database.attempts import (
     attempts_of,
     errors_of,
@@ -78,10 +78,29 @@ class Reads:
         jobs = self.place.jobs().filter(**exact).order_by("-pk")
         return [record_of(row) for row in jobs.values_list(*RECORD_COLUMNS)[:limit]]
 
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them, each edge once."""
+        wanted = list(dict.fromkeys(filter(None, map(parse_id, ids))))
+        found: dict[int, EdgeRecord] = {}
+        for start in range(0, len(wanted), CHUNK):
+            chunk = [uuid.UUID(id) for id in wanted[start : start + CHUNK]]
+            seqs = list(self.place.jobs().filter(public_id__in=chunk).values_list("pk", flat=True))
+            edges = Dependency._default_manager.using(self.place.database)
+            for side in ("downstream_id__in", "upstream_id__in"):
+                rows = edges.filter(**{side: seqs}).values_list(
+                    "pk", "downstream__public_id", "upstream_public_id", "upstream_task_id",
+                    "counted_as",
+                )  # fmt: skip
+                for pk, downstream, upstream, task_id, counted_as in rows:
+                    id = None if upstream is None else str(upstream)
+                    found[pk] = EdgeRecord(str(downstream), id, task_id, counted_as)
+        return [found[pk] for pk in sorted(found)]
+
     def ended(self, ids: Sequence[str]) -> dict[str, bool]:
-        """Tell of each of at most a thousand ids whether its job has ended; unknown ones not."""
+        """Tell of each of at most a thousand ids whether its job has ended, or is blocked."""
         jobs = self.place.jobs().filter(public_id__in=[uuid.UUID(id) for id in ids])
-        return {str(id): state in ENDED for id, state in jobs.values_list("public_id", "state")}
+        rows = jobs.values_list("public_id", "state", "is_blocked")
+        return {str(id): state in ENDED or is_blocked for id, state, is_blocked in rows}
 
     def has_ready(self) -> bool:
         """Tell whether any job is ready, in any queue."""
@@ -92,7 +111,7 @@ class Reads:
         with self.place.connection.cursor() as cursor:
             introspection = self.place.connection.introspection
             known = set(introspection.table_names(cursor, include_views=True))
-        models = (Attempt, Job, Limit, Queue, Tenant, Worker, XCom)
+        models = (Attempt, Dependency, Job, Limit, Queue, Tenant, Worker, XCom)
         names = (model._meta.db_table for model in models)
         return [name for name in names if introspection.identifier_converter(name) not in known]
 

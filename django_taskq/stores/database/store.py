@@ -18,6 +18,7 @@ from django_taskq.models import Job
 from django_taskq.options import Options
 from django_taskq.stores.base import (
     Change,
+    EdgeRecord,
     Fence,
     JobFilter,
     Note,
@@ -25,6 +26,7 @@ from django_taskq.stores.base import (
     Reaped,
     Store,
 )
+from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
@@ -69,15 +71,19 @@ class DatabaseStore(Store):
         self.xcoms = DatabaseXComs(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
-        self._inserts = chosen.inserts(place, announce)
+        self._ripples = ripples = chosen.ripples(place, announce)
+        self._attaching = Attaching(place, ripples)
+        self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)
-        self._finishes = chosen.finishes(place, announce)
+        self._finishes = chosen.finishes(place, announce, ripples)
         self._leases = chosen.leases(place, self._finishes.release)
-        self._upkeep = Upkeep(place, announce)
+        self._upkeep = Upkeep(place, announce, ripples)
         self._suspects = Suspects(place)
-        self._losses = Losses(place)
+        self._losses = Losses(place, ripples)
         self._reaping = Reaping(place, self._losses, announce)
-        self._changes = Changes(place, self._inserts.insert, self._inserts.holders, announce)
+        self._changes = Changes(
+            place, self._inserts.insert, self._inserts.holders, announce, ripples
+        )
 
     def find_obstacle(self) -> str | None:
         """Name the tables that are missing; one that does not answer is no obstacle."""
@@ -113,6 +119,10 @@ class DatabaseStore(Store):
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
         return self._reads.find(wanted)
+
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them."""
+        return self._reads.edges(ids)
 
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each job, ready now."""
@@ -215,6 +225,10 @@ class DatabaseStore(Store):
     def reap(self) -> Reaped:
         """Take jobs back from workers whose lease is over."""
         return self._reaping.reap()
+
+    def catch_up(self, limit: int) -> int:
+        """Move jobs that wait for what has ended already."""
+        return self._attaching.catch_up(limit)
 
     def prune(self, limit: int) -> int:
         """Delete at most `limit` ended jobs older than RETENTION, and expired XCom values."""

@@ -11,6 +11,7 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.options import Options
 from django_taskq.stores.memory.claiming import Claiming
+from django_taskq.stores.memory.graph import Graph
 from django_taskq.stores.memory.hand import Hand
 from django_taskq.stores.memory.job import MemoryJob
 from django_taskq.stores.memory.lanes import Lanes
@@ -25,6 +26,8 @@ class Board:
 
     `holders` are those with a predictable id that have not ended, by its key.
 
+    `newest` is the last job of each tenant and `task_id`, ended or not.
+
     Knows no lock and no clock: its store holds the one and asks the other. `has_news` goes up
     when a job becomes READY, gets a time, or may start since another one has ended, for the store
     to wake workers and lower it.
@@ -34,6 +37,8 @@ class Board:
         self.jobs: dict[str, MemoryJob] = {}
         self.holders: dict[str, MemoryJob] = {}
         self.hands: dict[str, Hand] = {}
+        self.graph = Graph()
+        self.newest: dict[tuple[str, str], MemoryJob] = {}
         self.limits = Limits()
         self.due = Line()
         self.waiters = Waiters()
@@ -52,6 +57,11 @@ class Board:
             self.holders[spec.unique_key] = job
         if spec.gate != NO_GATE:
             self._watch()
+        if spec.task_id is not None:
+            self.newest[spec.tenant, spec.task_id] = job
+        if spec.origin is not None and spec.origin.upstreams:
+            job.state = State.DEFERRED
+            return
         run_after = spec.run_after
         if run_after is None or run_after <= now:
             job.eligible_at = now
@@ -76,6 +86,10 @@ class Board:
         else:
             job.eligible_at = None
             self.schedule(job, run_after)
+
+    def rank(self, job: MemoryJob, now: datetime) -> None:
+        """Have a job wait from now on."""
+        job.rank = job.spec.rank(self._options.priority_aging, now)
 
     # Moves of a job that stands nowhere.
 
@@ -105,6 +119,8 @@ class Board:
             self.holders.pop(job.spec.unique_key, None)
         if self.waiters:
             self.waiters.tell(id)
+        if self.graph.edges:
+            self.graph.note(job)
 
     def cancel(self, job: MemoryJob, reason: str, at: datetime) -> None:
         """End a job as canceled."""
@@ -122,6 +138,9 @@ class Board:
             self.due.remove(job)
         elif state is State.RUNNING:
             self.let_go(job)
+        elif state is State.DEFERRED:
+            self.graph.leave(job)
+            job.blocked_for = None
         elif state in ENDED:
             del self._ended[job.spec.id]
 
@@ -199,9 +218,15 @@ class Board:
             return 0
         dropped = surplus if limit is None else min(surplus, limit)
         for _ in range(dropped):
-            self._forget(self._ended.popitem(last=False)[1])
+            _, job = self._ended.popitem(last=False)
+            self._forget(job)
         return dropped
 
     def _forget(self, job: MemoryJob) -> None:
-        del self.jobs[job.spec.id]
+        spec = job.spec
+        del self.jobs[spec.id]
         self.shelf.outlive(job)
+        if job.seq in self.graph.jobs:
+            self.graph.drop(job)
+        if spec.task_id is not None and self.newest.get((spec.tenant, spec.task_id)) is job:
+            del self.newest[spec.tenant, spec.task_id]

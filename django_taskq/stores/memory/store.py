@@ -18,10 +18,12 @@ from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, WAITING, State
 from django_taskq.jobs.unique import Holder
+from django_taskq.jobs.upstreams import have_upstreams
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.base import (
     Change,
+    EdgeRecord,
     Fence,
     JobFilter,
     Note,
@@ -30,7 +32,7 @@ from django_taskq.stores.base import (
     Store,
     by_id,
 )
-from django_taskq.stores.memory import changes, endings, naming, reaping
+from django_taskq.stores.memory import attaching, changes, endings, naming, reaping, rippling
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
 from django_taskq.stores.memory.reads import Reads
@@ -81,13 +83,20 @@ class MemoryStore(Store):
         now = self._clock()
         add = self._board.add
         named = [spec for spec in specs if spec.unique_key]
+        may_wait = self.options.missing_dependency == "wait"
+        in_graph = may_wait or have_upstreams(specs)
         with self._lock:
+            if in_graph:
+                attaching.check(self._board, specs, self.alias, may_wait=may_wait)
             if named:
                 inserted = naming.insert(self._board, specs, now)
             else:
                 for spec in specs:
                     add(spec, now)
                 inserted = [Inserted(spec.id, now) for spec in specs]
+            if in_graph:
+                attaching.attach(self._board, specs, [item.id for item in inserted], self.alias)
+                rippling.spread(self._board, now)
             wakeups = self._ring()
         for wakeup in wakeups:
             wakeup.ring()
@@ -111,6 +120,11 @@ class MemoryStore(Store):
         """Return the newest jobs that match, without the errors of their tries."""
         return self._reads.find(wanted)
 
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them."""
+        with self._lock:
+            return self._board.graph.records(self._known(ids))
+
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each known job."""
         with self._lock:
@@ -123,6 +137,7 @@ class MemoryStore(Store):
             ended = [job for job in self._known(dict.fromkeys(ids)) if job.state in ENDED]
             for job in ended:
                 self._board.drop(job)
+            rippling.spread(self._board, self._clock())
         return len(ended)
 
     # A worker's verbs.
@@ -151,7 +166,7 @@ class MemoryStore(Store):
             for outcome in outcomes:
                 job = board.find_held(worker_id, outcome.seq, outcome.attempt)
                 states.append(None if job is None else endings.write(board, job, outcome, now))
-            board.drop_oldest(self.options.max_results)
+            rippling.tidy(board, self.options.max_results, now)
             wakeups = self._ring()
         for wakeup in wakeups:
             wakeup.ring()
@@ -260,10 +275,15 @@ class MemoryStore(Store):
         with self._change() as now:
             return reaping.reap(self._board, self._roll, self._bells, self.options.max_lost, now)
 
+    def catch_up(self, limit: int) -> int:
+        """Do nothing: whoever ends a job here has told all that wait before the lock is free."""
+        return 0
+
     def prune(self, limit: int) -> int:
         """Keep to MAX_RESULTS, and delete expired XCom values: no other retention is here."""
         with self._lock:
             dropped = self._board.drop_oldest(self.options.max_results, limit)
+            rippling.spread(self._board, self._clock())
         return dropped + self.xcoms.prune(limit - dropped)
 
     # What callers and operators ask for.
@@ -311,7 +331,11 @@ class MemoryStore(Store):
         """Block until all these jobs have ended or are gone; False when the seconds are over."""
         board = self._board
         with self._lock:
-            open_ids = {job.spec.id for job in self._known(ids) if job.state not in ENDED}
+            open_ids = {
+                job.spec.id
+                for job in self._known(ids)
+                if job.state not in ENDED and job.blocked_for is None
+            }
             if not open_ids:
                 return True
             waiter = board.waiters.add(open_ids)
@@ -336,7 +360,7 @@ class MemoryStore(Store):
         now = self._clock()
         with self._lock:
             yield now
-            self._board.drop_oldest(self.options.max_results)
+            rippling.tidy(self._board, self.options.max_results, now)
             wakeups = self._ring()
         for wakeup in wakeups:
             wakeup.ring()

@@ -6,7 +6,7 @@ from itertools import count
 from time import monotonic
 from typing import Any, ClassVar, NoReturn
 
-from django_taskq.exceptions import DuplicateJob, TaskqError
+from django_taskq.exceptions import DuplicateJob, InvalidPipeline, TaskqError
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.unique import Holder
@@ -32,7 +32,8 @@ class Upstream:
     def ask(self, alias: str, verb: str, values: Sequence[Any]) -> Any:
         """Call a verb of the parent's store.
 
-        Raise TaskqError where that does not succeed, DuplicateJob where that is why.
+        Raise TaskqError where that does not succeed, DuplicateJob or InvalidPipeline where that
+        is why.
         """
         number = next(self._numbers)
         is_here, answer = self._waiting[number] = threading.Event(), []
@@ -48,6 +49,8 @@ class Upstream:
         kind, value = answer
         if kind == "duplicate":
             raise DuplicateJob(*value)
+        if kind == "invalid":
+            raise InvalidPipeline(value)
         if kind == "refused":
             raise TaskqError(value)
         return value
@@ -140,7 +143,7 @@ class ParentStore(Store):
         """Look at the jobs again and again, until all have ended."""
         deadline = None if timeout is None else monotonic() + timeout
         pause = threading.Event()
-        while not all(record.is_ended for record in self.get(ids)):
+        while not all(record.is_ended or record.is_blocked for record in self.get(ids)):
             if deadline is not None and monotonic() >= deadline:
                 return False
             pause.wait(LOOK_EVERY)
@@ -156,6 +159,8 @@ class ParentStore(Store):
         return self._upstream.ask(self.alias, verb, values)
 
     find: Any = _refuse
+    edges: Any = _refuse
+    catch_up: Any = _refuse
     claim: Any = _refuse
     finish: Any = _refuse
     release: Any = _refuse

@@ -8,7 +8,7 @@ import django_taskq.models.indexes
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("django_taskq", "0005_schedules"),
+        ("django_taskq", "0007_dependency_indexes"),
     ]
 
     operations = [
