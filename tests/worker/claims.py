@@ -16,7 +16,6 @@ def claim_of(**values: Any) -> Claim:
         "queue": "default", "tenant": "", "priority": 0, "attempt": 1, "tries": 0, "lost": 0,
         "max_tries": None, "worker_id": "host:1:abc", "enqueued_at": now, "run_after": None,
         "claimed_at": now, "started_at": None, "worker_ids": None, "metadata": None,
-        "options": None, "ctx": None, "trace": None, "run_id": None, "node": None,
-            "map_index": None, "scheduled_for": None, "read_at": monotonic(),
+        "options": None, "ctx": None, "trace": None, "read_at": monotonic(),
     }  # fmt: skip
     return Claim(**(known | values))
