@@ -11,7 +11,7 @@ from django.db import transaction
 from django.tasks import task_backends
 from django.tasks.base import Task as DjangoTask
 
-from django_taskq.control import cancel_known
+from django_taskq.control import cancel_known, tell_canceled
 from django_taskq.exceptions import JobUnloadable
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.models import Schedule, Tick
@@ -43,7 +43,7 @@ class Planned(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What a look at one schedule comes to; `cancels` are jobs to cancel."""
+    """What a look at one schedule comes to; `cancels` are jobs to cancel where it fires."""
 
     planned: list[Planned]
     cancels: list[str]
@@ -67,7 +67,15 @@ class Round:
         unfinished = self._unfinished(rows)
         looked = [self._look(row, unfinished) for row in rows]
         planned = self._write_ticks([item for each in looked for item in each.planned])
-        self._cancel([id for each in looked for id in each.cancels])
+        fired = {item.tick.schedule_id for item in planned}
+        self._cancel(
+            [
+                id
+                for row, each in zip(rows, looked, strict=True)
+                if row.pk in fired
+                for id in each.cancels
+            ]
+        )
         self._insert(planned)
         self._move(rows, planned)
 
@@ -105,8 +113,7 @@ class Round:
             row.overlap != Overlap.SKIP or is_catching_up(dues, row.catchup)
         )
         planned = self._plan(row, verdicts, 1 if is_gated else None)
-        fires = any(item.spec is not None for item in planned)
-        cancels = running if fires and row.overlap == Overlap.CANCEL else []
+        cancels = running if row.overlap == Overlap.CANCEL else []
         row.next_at = storable(dues.next_at)
         if dues.instants:
             row.last_due_at = storable(dues.instants[-1])
@@ -159,8 +166,14 @@ class Round:
         return [item for item in wanted if (item.tick.schedule_id, item.tick.job_id) in written]
 
     def _cancel(self, ids: Sequence[str]) -> None:
-        if ids:
-            cancel_known(ids, self._place.backend)
+        if not ids:
+            return
+        backend, database = self._place.backend, self._place.database
+        if self._store.is_local:
+            transaction.on_commit(partial(cancel_known, ids, backend), using=database)
+        else:
+            changes = self._store.cancel(ids)
+            transaction.on_commit(partial(tell_canceled, changes, backend), using=database)
 
     def _insert(self, planned: Sequence[Planned]) -> None:
         insert_jobs(
