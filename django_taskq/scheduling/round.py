@@ -4,21 +4,21 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.tasks import task_backends
 from django.tasks.base import Task as DjangoTask
 
 from django_taskq.control import cancel_known, tell_canceled
 from django_taskq.exceptions import JobUnloadable
-from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.spec import JobSpec
 from django_taskq.models import Schedule, Tick
 from django_taskq.models.schedule import Overlap
 from django_taskq.scheduling.calls import Call
 from django_taskq.scheduling.decisions import Verdict, decide, is_catching_up
 from django_taskq.scheduling.dues import dues_of
+from django_taskq.scheduling.writing import insert_jobs, tick_of
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.stores.database.many import write_columns
@@ -191,38 +191,6 @@ class Round:
             for id in made.get(row.pk, ())[-2:]:
                 row.earlier_job_id, row.last_job_id = row.last_job_id, id
         write_columns(self._place, rows, _COLUMNS)
-
-
-def tick_of(row: Schedule, verdict: Verdict, now: datetime) -> Tick:
-    """Return the row of what was decided."""
-    return Tick(
-        schedule_id=row.pk,
-        due_at=storable(verdict.due_at),
-        decision=verdict.decision,
-        late=max(0.0, (now - verdict.due_at).total_seconds()),
-        reason=verdict.reason,
-        decided_at=storable(now),
-    )
-
-
-def insert_jobs(place: Place, store: Store, jobs: Sequence[tuple[DjangoTask, JobSpec]]) -> None:
-    """Store the jobs of ticks, within the caller's transaction if the store can.
-
-    A local store gets them after the commit: they are gone with its process anyway.
-    """
-    if not jobs:
-        return
-    if store.is_local:
-        transaction.on_commit(partial(_insert_now, place, store, jobs), using=place.database)
-    else:
-        _insert_now(place, store, jobs)
-
-
-def _insert_now(place: Place, store: Store, jobs: Sequence[tuple[DjangoTask, JobSpec]]) -> None:
-    inserted: list[Inserted] = store.insert([spec for _, spec in jobs])
-    backend: Any = task_backends[place.backend]
-    stored = [(task, spec, item) for (task, spec), item in zip(jobs, inserted, strict=True)]
-    transaction.on_commit(partial(backend.report, stored), using=place.database)
 
 
 def switch_off(row: Schedule, error: Exception) -> None:
