@@ -14,7 +14,7 @@ from django_taskq.control import cancel_known, tell_canceled
 from django_taskq.exceptions import JobUnloadable
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.models import Schedule, Tick
-from django_taskq.models.schedule import Overlap
+from django_taskq.models.schedule import Decision, Overlap
 from django_taskq.scheduling.calls import Call
 from django_taskq.scheduling.decisions import Verdict, decide, is_catching_up
 from django_taskq.scheduling.dues import dues_of
@@ -66,7 +66,8 @@ class Round:
         """
         unfinished = self._unfinished(rows)
         looked = [self._look(row, unfinished) for row in rows]
-        planned = self._write_ticks([item for each in looked for item in each.planned])
+        wanted = [item for each in looked for item in each.planned]
+        planned = self._write_ticks(self._without_held(wanted))
         fired = {item.tick.schedule_id for item in planned}
         self._cancel(
             [
@@ -148,6 +149,14 @@ class Round:
         )
         self.resting.append(row.pk)
 
+    def _without_held(self, planned: list[Planned]) -> list[Planned]:
+        """Skip ticks whose predictable id an unfinished job has, or an earlier tick."""
+        keys = [item.spec.unique_key for item in planned if item.spec and item.spec.unique_key]
+        if not keys:
+            return planned
+        taken = set(self._store.holders(list(dict.fromkeys(keys))))
+        return [_skip_held(item, taken) for item in planned]
+
     def _write_ticks(self, planned: Sequence[Planned]) -> list[Planned]:
         """Write ticks; return those with jobs whose instant nobody had decided before."""
         if not planned:
@@ -191,6 +200,19 @@ class Round:
             for id in made.get(row.pk, ())[-2:]:
                 row.earlier_job_id, row.last_job_id = row.last_job_id, id
         write_columns(self._place, rows, _COLUMNS)
+
+
+def _skip_held(item: Planned, taken: set[str]) -> Planned:
+    key = None if item.spec is None else item.spec.unique_key
+    if item.spec is None or key is None:
+        return item
+    if key not in taken:
+        taken.add(key)
+        return item
+    tick = item.tick
+    tick.decision, tick.job_id = Decision.SKIPPED, None
+    tick.reason = f"A job with the task_id {item.spec.task_id!r} had not ended."
+    return Planned(tick)
 
 
 def switch_off(row: Schedule, error: Exception) -> None:

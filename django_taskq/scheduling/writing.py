@@ -43,7 +43,9 @@ def insert_jobs(place: Place, store: Store, jobs: Sequence[tuple[DjangoTask, Job
 
 
 def _insert_now(place: Place, store: Store, jobs: Sequence[tuple[DjangoTask, JobSpec]]) -> None:
-    inserted: list[Inserted] = store.insert([spec for _, spec in jobs])
     backend: Any = task_backends[place.backend]
+    # A pool may not have started yet.
+    insert = backend.accept if store.is_local else store.insert
+    inserted: list[Inserted] = insert([spec for _, spec in jobs])
     stored = [(task, spec, item) for (task, spec), item in zip(jobs, inserted, strict=True)]
     transaction.on_commit(partial(backend.report, stored), using=place.database)
