@@ -52,7 +52,9 @@ def measure(number: int) -> Iterator[str]:
     due = store.now().replace(second=0, microsecond=0)
     add(number, due)
     scheduler = Scheduler(store)
-    yield f"{number} due in the same second, fired in {fire(scheduler):.2f} s"
+    seconds = fire(scheduler)
+    jobs = store.insights().depth()
+    yield f"{number} due in the same second, {jobs} jobs enqueued in {seconds:.2f} s"
     insert_many(store, JOBS)
     join(store)
     took: list[float] = []
