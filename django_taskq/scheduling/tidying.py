@@ -32,6 +32,8 @@ class Tidying:
         now = monotonic()
         if now < self._due:
             return self._due - now
+        # Before all else: what fails here must not hold up the ticks the next time.
+        self._due = now + TIDY_EVERY
         has_more = self.prune() >= CHUNK
         has_more = advance_all(self._place, self._store) or has_more
         pause = 0.1 if has_more else TIDY_EVERY * random.uniform(0.9, 1.1)
