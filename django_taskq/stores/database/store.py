@@ -1,6 +1,8 @@
 """The store whose jobs are rows of Django's models."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
 
 from django.db import Error as DatabaseError
 from django.db import router
@@ -52,6 +54,8 @@ class DatabaseStore(Store):
     the option DATABASE, or where the router writes jobs.
     """
 
+    is_transactional: ClassVar[bool] = True
+
     def __init__(
         self,
         alias: str,
@@ -85,6 +89,11 @@ class DatabaseStore(Store):
             place, self._inserts.insert, self._inserts.holders, announce, ripples
         )
 
+    @property
+    def place(self) -> Place:
+        """Where the jobs stand; what is written in one transaction with them stands there too."""
+        return self._place
+
     def find_obstacle(self) -> str | None:
         """Name the tables that are missing; one that does not answer is no obstacle."""
         try:
@@ -115,6 +124,10 @@ class DatabaseStore(Store):
     def history(self, ids: Sequence[str]) -> list[JobRecord]:
         """Return the jobs with these public ids, each with its attempts."""
         return self._reads.history(ids)
+
+    def unfinished(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those of the jobs with these public ids that have not ended."""
+        return self._reads.unfinished(ids)
 
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
@@ -248,6 +261,10 @@ class DatabaseStore(Store):
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
         return self._changes.run_now(ids)
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock."""
+        return self._place.clock.read(self._place.connection)
 
     def insights(self) -> Insights:
         """Return live numbers."""
