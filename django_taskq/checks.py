@@ -9,7 +9,7 @@ from django.tasks.exceptions import InvalidTaskBackend
 from django_taskq.exceptions import InvalidOptions
 from django_taskq.middleware.registry import find_problems as find_middleware_problems
 from django_taskq.options import Problem
-from django_taskq.project import find_pool_problems, find_problems
+from django_taskq.project import find_pool_problems, find_problems, read_schedule_paths
 from django_taskq.tasks import Task
 
 
@@ -40,6 +40,20 @@ def check_middleware(**kwargs: Any) -> list[CheckMessage]:
     except InvalidOptions:  # the list of that alias, told by the checks of TASKS
         return []
     return [Error(problem, hint=hint, id="django_taskq.E010") for problem in problems]
+
+
+@register
+def check_schedules(**kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with the schedules kept in code."""
+    if not read_schedule_paths():
+        return []
+    # Imported late: this reads the models, and what projects import beside their tasks.
+    from django_taskq.scheduling.in_code import find_problems as find_schedule_problems
+
+    hint = "Correct the schedule, or take it out of TASKQ['SCHEDULES']."
+    return [
+        Error(problem, hint=hint, id="django_taskq.E012") for problem in find_schedule_problems()
+    ]
 
 
 def _error(number: str, problem: Problem) -> Error:

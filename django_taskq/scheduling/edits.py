@@ -1,0 +1,214 @@
+"""What operators and the code say of schedules: add, change, enable, disable, remove.
+
+A schedule stands in the database of its backend's jobs, so that a tick and its job are written
+in one transaction. Each edit raises `revision`: a scheduler that has read the row before it
+changes nothing after it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, router, transaction
+from django.db.models import F, QuerySet
+from django.tasks import task_backends
+from django.utils import timezone
+
+from django_taskq import control
+from django_taskq.exceptions import InvalidSchedule
+from django_taskq.models.schedule import Schedule, Source
+from django_taskq.scheduling.definition import Definition, definition_of
+from django_taskq.scheduling.ticking import can_tick
+from django_taskq.scheduling.validation import Settled, settle, timing_of
+
+GONE = "It is no longer in the code: nothing in TASKQ['SCHEDULES'] leads to it."
+GONE_WHILE_PAUSED = f"{GONE} It was paused before."
+
+# A change of these makes the schedule due anew, from now on.
+TIMES = ("expression", "every", "at", "timezone", "start_at", "end_at")
+
+
+def databases() -> list[str]:
+    """Return the databases that may hold schedules: those of the aliases that tick."""
+    ticking = [alias for alias in task_backends if can_tick(alias)]
+    held = [control.database_of(alias) for alias in ticking]
+    return list(dict.fromkeys(held)) or [router.db_for_write(Schedule)]
+
+
+def rows(database: str) -> QuerySet[Schedule]:
+    """Return the schedules in a database."""
+    return Schedule._default_manager.using(database)
+
+
+def find(name: str) -> list[Schedule]:
+    """Return the schedules of a name; there is at most one in each database."""
+    return [row for database in databases() for row in rows(database).filter(name=name)]
+
+
+def is_gone(row: Schedule) -> bool:
+    """Tell whether a schedule of the code is in it no longer."""
+    return row.source == Source.CODE and row.reason in {GONE, GONE_WHILE_PAUSED}
+
+
+def add(
+    definition: Definition,
+    *,
+    source: Source = Source.OPERATOR,
+    is_enabled: bool = True,
+    reason: str | None = None,
+) -> Schedule:
+    """Store a new schedule; its first tick is the next due instant from now on.
+
+    Raise InvalidSchedule, with nothing stored.
+    """
+    now = timezone.now()
+    settled = settle(definition, now)
+    # Names are unique in a database; over all of them they are for whoever types one.
+    if find(definition.name):
+        raise InvalidSchedule(_told_of_taken(definition.name))
+    return write_new(settled, now, source, is_enabled=is_enabled, reason=reason)
+
+
+def write_new(
+    settled: Settled,
+    now: datetime,
+    source: Source,
+    *,
+    is_enabled: bool = True,
+    reason: str | None = None,
+) -> Schedule:
+    """Write the row of a schedule. Raise InvalidSchedule where one has the name."""
+    database = control.database_of(settled.columns["backend"])
+    row = Schedule(**settled.columns, source=source, enabled=is_enabled, reason=reason)
+    try:
+        with transaction.atomic(using=database):
+            row.save(using=database, force_insert=True)
+            if is_enabled:
+                # Once it has the moment from which its intervals count.
+                row.next_at = _next_of(row, now)
+                row.save(using=database, update_fields=["next_at"])
+    except IntegrityError as error:
+        raise InvalidSchedule(_told_of_taken(row.name)) from error
+    return row
+
+
+def change(
+    row: Schedule, changes: Mapping[str, Any], asked_by: Source = Source.OPERATOR
+) -> Schedule:
+    """Change fields of a stored schedule's definition, and no others.
+
+    With another time it is due from now on; what was due before and not decided is let go. Raise
+    InvalidSchedule, with nothing changed.
+    """
+    with transaction.atomic(using=row._state.db):
+        held = _locked(row)
+        if held.source == Source.CODE != asked_by:
+            raise InvalidSchedule(
+                f"The schedule {held.name!r} is kept in code: change it there. Here it can be "
+                "switched off and on."
+            )
+        after = replace(definition_of(held), **changes)
+        now = timezone.now()
+        is_moved = any(name in changes for name in TIMES)
+        must_fire = is_moved and held.enabled and asked_by == Source.OPERATOR
+        settled = settle(after, now, must_fire=must_fire)
+        columns = dict(settled.columns)
+        _check_database(row, columns["backend"])
+        is_moved = any(columns[name] != getattr(held, name) for name in TIMES)
+        _put(held, columns)
+        if is_moved and held.enabled:
+            columns["next_at"] = _next_of(held, now)
+        _write(held, columns)
+    return held
+
+
+def enable(row: Schedule, asked_by: Source = Source.OPERATOR) -> bool:
+    """Switch a schedule on; what it missed meanwhile is let go. Return False where it was on.
+
+    Raise InvalidSchedule where it cannot run as it stands.
+    """
+    is_operator = asked_by == Source.OPERATOR
+    with transaction.atomic(using=row._state.db):
+        held = _locked(row)
+        if held.enabled:
+            return False
+        if is_operator and is_gone(held):
+            raise InvalidSchedule(f"{GONE} Add it there, or remove it here.")
+        now = timezone.now()
+        settle(definition_of(held), now, must_fire=is_operator)
+        _write(held, {"enabled": True, "reason": None, "next_at": _next_of(held, now)})
+    return True
+
+
+def disable(row: Schedule, reason: str | None = None) -> bool:
+    """Switch a schedule off; return False where it was off already."""
+    with transaction.atomic(using=row._state.db):
+        held = _locked(row)
+        if not held.enabled:
+            return False
+        _write(held, {"enabled": False, "reason": reason, "next_at": None})
+    return True
+
+
+def give_reason(row: Schedule, reason: str | None) -> None:
+    """Say, or say no longer, why a schedule that is off is off."""
+    _locked_rows(row).filter(enabled=False).update(reason=reason)
+
+
+def remove(row: Schedule) -> None:
+    """Delete a schedule with its ticks; the jobs stay.
+
+    Raise InvalidSchedule for one that the code still has.
+    """
+    if row.source == Source.CODE and not is_gone(row):
+        raise InvalidSchedule(
+            f"The schedule {row.name!r} is kept in code: a worker that starts would add it again. "
+            "Take it out there, or switch it off."
+        )
+    _locked_rows(row).delete()
+
+
+def anchor_of(row: Schedule) -> datetime:
+    """Return from where the intervals of a schedule count."""
+    return row.created_at
+
+
+def _next_of(row: Schedule, now: datetime) -> datetime | None:
+    return timing_of(definition_of(row), anchor_of(row)).next_after(now)
+
+
+def _check_database(row: Schedule, backend: str) -> None:
+    database = control.database_of(backend)
+    if database != row._state.db:
+        raise InvalidSchedule(
+            f"backend: expected one whose jobs are in the database {row._state.db!r}, got "
+            f"{backend!r}. Remove the schedule and add it there."
+        )
+
+
+def _locked(row: Schedule) -> Schedule:
+    found = _locked_rows(row).select_for_update().first()
+    if found is None:
+        raise InvalidSchedule(f"The schedule {row.name!r} was removed meanwhile.")
+    return found
+
+
+def _locked_rows(row: Schedule) -> QuerySet[Schedule]:
+    return rows(row._state.db or "default").filter(pk=row.pk)
+
+
+def _write(row: Schedule, columns: Mapping[str, Any]) -> None:
+    now = timezone.now()
+    _locked_rows(row).update(**columns, revision=F("revision") + 1, updated_at=now)
+    _put(row, columns)
+    row.revision += 1
+
+
+def _put(row: Schedule, columns: Mapping[str, Any]) -> None:
+    for name, value in columns.items():
+        setattr(row, name, value)
+
+
+def _told_of_taken(name: str) -> str:
+    return f"name: expected a name that no schedule has, got {name!r}."
