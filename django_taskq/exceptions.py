@@ -22,6 +22,17 @@ class InvalidPipeline(TaskqError):
     """A pipeline or a dependency cannot be stored: nothing of it was."""
 
 
+class InvalidSchedule(TaskqError, ValueError):
+    """A schedule cannot be stored as it was given: nothing of it was.
+
+    `option` names what is wrong with it, where a single one is.
+    """
+
+    def __init__(self, message: str = "", option: str = "") -> None:
+        self.option = option
+        super().__init__(message)
+
+
 class DuplicateJob(TaskqError):
     """An unfinished job holds this `task_id` already.
 
