@@ -15,7 +15,7 @@ from django_taskq.jobs import payload
 from django_taskq.jobs.durations import in_seconds
 from django_taskq.loading import load_task
 from django_taskq.scheduling.definition import Definition, Fault
-from django_taskq.scheduling.ticking import can_tick
+from django_taskq.scheduling.places import can_tick
 from django_taskq.tasks import Task
 
 # Options of tasks that a schedule has under a name of its own, or decides itself.

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django_taskq.jobs import payload
-
 NONE, LAST, ALL = "none", "last", "all"
 SKIP = "skip"
 # The three of which a schedule has one.
@@ -47,22 +45,3 @@ class Fault(NamedTuple):
 
     field: str
     told: str
-
-
-def definition_of(row: Any) -> Definition:
-    """Return a stored schedule as it could be given again."""
-    limit = row.catchup_limit
-    return Definition(
-        **{name: getattr(row, name) for name in SAME},
-        args=payload.decode(row.args),
-        kwargs=payload.decode(row.kwargs),
-        options=payload.decode(row.options or "{}"),
-        catchup=row.catchup if limit is None else f"{row.catchup}:{limit}",
-    )
-
-
-# What a row has under the same name and in the same form.
-SAME = (
-    "name", "task", "expression", "every", "at", "timezone", "start_at", "end_at", "jitter",
-    "backend", "queue", "tenant", "priority", "overlap",
-)  # fmt: skip

@@ -7,33 +7,26 @@ changes nothing after it.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
-from django.tasks import task_backends
-from django.utils import timezone
 
-from django_taskq import control
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.models.schedule import Schedule, Source
-from django_taskq.scheduling.definition import Definition, definition_of
-from django_taskq.scheduling.ticking import can_tick
-from django_taskq.scheduling.validation import Settled, settle, timing_of
+from django_taskq.scheduling.columns import definition_of
+from django_taskq.scheduling.definition import Definition
+from django_taskq.scheduling.dues import timing_of
+from django_taskq.scheduling.places import database_of, databases
+from django_taskq.scheduling.validation import Settled, settle
+from django_taskq.stores.database.clock import storable
 
 GONE = "It is no longer in the code: nothing in TASKQ['SCHEDULES'] leads to it."
 GONE_WHILE_PAUSED = f"{GONE} It was paused before."
 
 # A change of these makes the schedule due anew, from now on.
 TIMES = ("expression", "every", "at", "timezone", "start_at", "end_at")
-
-
-def databases() -> list[str]:
-    """Return the databases that may hold schedules: those of the aliases that tick."""
-    ticking = [alias for alias in task_backends if can_tick(alias)]
-    held = [control.database_of(alias) for alias in ticking]
-    return list(dict.fromkeys(held)) or [router.db_for_write(Schedule)]
 
 
 def rows(database: str) -> QuerySet[Schedule]:
@@ -62,7 +55,7 @@ def add(
 
     Raise InvalidSchedule, with nothing stored.
     """
-    now = timezone.now()
+    now = datetime.now(UTC)
     settled = settle(definition, now)
     # Names are unique in a database; over all of them they are for whoever types one.
     if find(definition.name):
@@ -79,14 +72,14 @@ def write_new(
     reason: str | None = None,
 ) -> Schedule:
     """Write the row of a schedule. Raise InvalidSchedule where one has the name."""
-    database = control.database_of(settled.columns["backend"])
+    database = database_of(settled.columns["backend"])
     row = Schedule(**settled.columns, source=source, enabled=is_enabled, reason=reason)
     try:
         with transaction.atomic(using=database):
             row.save(using=database, force_insert=True)
             if is_enabled:
-                # Once it has the moment from which its intervals count.
-                row.next_at = _next_of(row, now)
+                # Only now it has the moment from which its intervals count.
+                row.next_at = next_of(row, now)
                 row.save(using=database, update_fields=["next_at"])
     except IntegrityError as error:
         raise InvalidSchedule(_told_of_taken(row.name)) from error
@@ -109,7 +102,7 @@ def change(
                 "switched off and on."
             )
         after = replace(definition_of(held), **changes)
-        now = timezone.now()
+        now = datetime.now(UTC)
         is_moved = any(name in changes for name in TIMES)
         must_fire = is_moved and held.enabled and asked_by == Source.OPERATOR
         settled = settle(after, now, must_fire=must_fire)
@@ -118,7 +111,7 @@ def change(
         is_moved = any(columns[name] != getattr(held, name) for name in TIMES)
         _put(held, columns)
         if is_moved and held.enabled:
-            columns["next_at"] = _next_of(held, now)
+            columns["next_at"] = next_of(held, now)
         _write(held, columns)
     return held
 
@@ -135,9 +128,10 @@ def enable(row: Schedule, asked_by: Source = Source.OPERATOR) -> bool:
             return False
         if is_operator and is_gone(held):
             raise InvalidSchedule(f"{GONE} Add it there, or remove it here.")
-        now = timezone.now()
+        now = datetime.now(UTC)
         settle(definition_of(held), now, must_fire=is_operator)
-        _write(held, {"enabled": True, "reason": None, "next_at": _next_of(held, now)})
+        columns = {"enabled": True, "reason": None, "failing_since": None}
+        _write(held, {**columns, "next_at": next_of(held, now)})
     return True
 
 
@@ -169,17 +163,13 @@ def remove(row: Schedule) -> None:
     _locked_rows(row).delete()
 
 
-def anchor_of(row: Schedule) -> datetime:
-    """Return from where the intervals of a schedule count."""
-    return row.created_at
-
-
-def _next_of(row: Schedule, now: datetime) -> datetime | None:
-    return timing_of(definition_of(row), anchor_of(row)).next_after(now)
+def next_of(row: Schedule, now: datetime) -> datetime | None:
+    """Return the first due instant after a moment, as a row has it."""
+    return storable(timing_of(row).next_after(now))
 
 
 def _check_database(row: Schedule, backend: str) -> None:
-    database = control.database_of(backend)
+    database = database_of(backend)
     if database != row._state.db:
         raise InvalidSchedule(
             f"backend: expected one whose jobs are in the database {row._state.db!r}, got "
@@ -199,7 +189,7 @@ def _locked_rows(row: Schedule) -> QuerySet[Schedule]:
 
 
 def _write(row: Schedule, columns: Mapping[str, Any]) -> None:
-    now = timezone.now()
+    now = storable(datetime.now(UTC))
     _locked_rows(row).update(**columns, revision=F("revision") + 1, updated_at=now)
     _put(row, columns)
     row.revision += 1

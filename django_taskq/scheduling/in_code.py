@@ -1,11 +1,11 @@
 """The schedules that TASKQ["SCHEDULES"] leads to."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from django_taskq.exceptions import InvalidSchedule
@@ -44,7 +44,7 @@ def find_problems() -> Iterator[str]:
     """Return what is wrong with the schedules in code, in a sentence for each thing."""
     found = find_in_code()
     yield from found.problems
-    now = timezone.now()
+    now = datetime.now(UTC)
     for name, schedule in found.schedules.items():
         try:
             # One whose time is over may stay in the code.

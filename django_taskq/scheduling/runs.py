@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from django_taskq.models.schedule import Schedule
 from django_taskq.scheduling.clocks import parse_timezone
-from django_taskq.scheduling.definition import definition_of
-from django_taskq.scheduling.edits import anchor_of
-from django_taskq.scheduling.validation import timing_of
+from django_taskq.scheduling.dues import timing_of
+from django_taskq.stores.database.clock import aware
 
 _UNITS = (("d", 86_400), ("h", 3600), ("m", 60))
 
@@ -25,7 +24,7 @@ class Run(NamedTuple):
 
 def next_runs(row: Schedule, count: int, now: datetime) -> list[Run]:
     """Return the next due instants from now on. Raise InvalidSchedule where there can be none."""
-    timing = timing_of(definition_of(row), anchor_of(row))
+    timing = timing_of(row)
     zone = parse_timezone(row.timezone)
     found: list[Run] = []
     due = timing.next_after(now)
@@ -41,7 +40,7 @@ def words_of_time(row: Schedule) -> str:
         return row.expression
     if row.every is not None:
         return f"every {words_of_seconds(row.every)}"
-    at = row.at
+    at = aware(row.at)
     return "-" if at is None else f"at {at.astimezone(parse_timezone(row.timezone)).isoformat()}"
 
 

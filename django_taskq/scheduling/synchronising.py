@@ -7,17 +7,17 @@ so that its ticks can still be looked at.
 
 import logging
 from dataclasses import fields
+from datetime import UTC, datetime
 
 from django.tasks.exceptions import InvalidTaskBackend
-from django.utils import timezone
 
-from django_taskq import control
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.models.schedule import Schedule, Source
 from django_taskq.scheduling import edits
 from django_taskq.scheduling.code_schedule import CodeSchedule
 from django_taskq.scheduling.definition import Definition
 from django_taskq.scheduling.in_code import find_in_code
+from django_taskq.scheduling.places import database_of
 from django_taskq.scheduling.validation import Settled, settle
 
 logger = logging.getLogger("django_taskq.scheduling")
@@ -27,7 +27,7 @@ BROKEN = "What the code says of it cannot be used: "
 
 def sync_schedules(alias: str) -> None:
     """Store the code's schedules of an alias as they are now. One query where nothing is new."""
-    database = control.database_of(alias)
+    database = database_of(alias)
     held = {row.name: row for row in edits.rows(database).filter(source=Source.CODE)}
     found = find_in_code()
     for problem in found.problems:
@@ -50,7 +50,7 @@ def sync_schedules(alias: str) -> None:
 def _sync(schedule: CodeSchedule, row: Schedule | None) -> None:
     try:
         definition = schedule.definition()
-        settled = settle(definition, timezone.now(), must_fire=False)
+        settled = settle(definition, datetime.now(UTC), must_fire=False)
     except InvalidSchedule as error:
         logger.error("The schedule %r of the code cannot be used: %s", schedule.name, error)
         if row is not None:
@@ -68,9 +68,9 @@ def _sync(schedule: CodeSchedule, row: Schedule | None) -> None:
 def _add(settled: Settled) -> None:
     name = settled.columns["name"]
     try:
-        edits.write_new(settled, timezone.now(), Source.CODE)
+        edits.write_new(settled, datetime.now(UTC), Source.CODE)
     except InvalidSchedule:
-        database = control.database_of(settled.columns["backend"])
+        database = database_of(settled.columns["backend"])
         # Another worker that starts at the same time has stored it.
         if edits.rows(database).filter(name=name, source=Source.CODE).exists():
             return
@@ -101,6 +101,6 @@ def _switch_off(row: Schedule) -> None:
 
 def _database_of(schedule: CodeSchedule) -> str | None:
     try:
-        return control.database_of(schedule.call.task.backend)
+        return database_of(schedule.call.task.backend)
     except InvalidTaskBackend:
         return None

@@ -8,19 +8,17 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from django_taskq.exceptions import InvalidSchedule
-from django_taskq.jobs import payload
-from django_taskq.loading import load_task
-from django_taskq.models.schedule import Catchup, Overlap
-from django_taskq.scheduling.call_faults import find_call_faults, options_to_store
+from django_taskq.models.schedule import Overlap
+from django_taskq.scheduling.call_faults import find_call_faults
 from django_taskq.scheduling.clocks import instant_of, parse_timezone
-from django_taskq.scheduling.definition import ALL, SAME, WHEN, Definition, Fault
+from django_taskq.scheduling.columns import LARGEST_CATCHUP, MOMENTS, columns_of, read_catchup
+from django_taskq.scheduling.definition import WHEN, Definition, Fault
 from django_taskq.scheduling.timing import Timing, make_timing
 from django_taskq.tenancy import check_name
 
 LONGEST_NAME = 200
 LONGEST_EXPRESSION = 200
 LONGEST_JITTER = 86_400
-LARGEST_CATCHUP = 100_000
 
 
 class Settled(NamedTuple):
@@ -40,8 +38,7 @@ def settle(definition: Definition, now: datetime, *, must_fire: bool = True) -> 
         option = faults[0].field if len(faults) == 1 else ""
         raise InvalidSchedule(" ".join(fault.told for fault in faults), option=option)
     whole = fill_in(definition)
-    timing = timing_of(whole, now)
-    return Settled(_columns_of(whole), timing.next_after(now))
+    return Settled(columns_of(whole), timing_as_given(whole, now).next_after(now))
 
 
 def find_faults(definition: Definition, now: datetime, *, must_fire: bool = True) -> list[Fault]:
@@ -64,7 +61,7 @@ def fill_in(definition: Definition) -> Definition:
     """
     name = definition.timezone or settings.TIME_ZONE
     zone = parse_timezone(name)
-    given = {field: getattr(definition, field) for field in ("at", "start_at", "end_at")}
+    given = {field: getattr(definition, field) for field in MOMENTS}
     times: dict[str, Any] = {
         field: None if moment is None else instant_of(moment, zone)
         for field, moment in given.items()
@@ -72,7 +69,7 @@ def fill_in(definition: Definition) -> Definition:
     return replace(definition, timezone=name, **times)
 
 
-def timing_of(whole: Definition, anchor: datetime) -> Timing:
+def timing_as_given(whole: Definition, anchor: datetime) -> Timing:
     """Return when a filled-in definition is due; an interval counts from the anchor.
 
     Raise InvalidSchedule.
@@ -87,33 +84,6 @@ def timing_of(whole: Definition, anchor: datetime) -> Timing:
         start_at=whole.start_at,
         end_at=whole.end_at,
     )
-
-
-def read_catchup(text: str) -> tuple[str, int | None]:
-    """Return a policy and its limit. Raise ValueError for what is none."""
-    word, colon, limit = text.partition(":")
-    if word not in Catchup.values or (colon and word != ALL):
-        raise ValueError(text)
-    if not colon:
-        return word, None
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= LARGEST_CATCHUP):
-        raise ValueError(text)
-    return word, int(limit)
-
-
-def _columns_of(whole: Definition) -> dict[str, Any]:
-    task = load_task(whole.task)
-    catchup, limit = read_catchup(whole.catchup)
-    return {
-        **{name: getattr(whole, name) for name in SAME},
-        "backend": whole.backend or task.backend,
-        "jitter": float(whole.jitter),
-        "args": payload.encode(list(whole.args), "args"),
-        "kwargs": payload.encode(dict(whole.kwargs), "kwargs"),
-        "options": options_to_store(task, whole.options),
-        "catchup": catchup,
-        "catchup_limit": limit,
-    }
 
 
 def _find_name_faults(name: object) -> Iterator[Fault]:
@@ -135,7 +105,7 @@ def _find_time_faults(definition: Definition, now: datetime, *, must_fire: bool)
             return
     try:
         whole = fill_in(definition)
-        next_at = timing_of(whole, now).next_after(now)
+        next_at = timing_as_given(whole, now).next_after(now)
     except InvalidSchedule as error:
         yield Fault(error.option or given[0], str(error))
         return
