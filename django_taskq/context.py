@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic, time
 from typing import Any, Protocol
 
@@ -144,6 +144,11 @@ class JobContext(TaskContext):  # type: ignore[misc]
     def headers(self) -> dict[str, str]:
         """What the middlewares sent along when the job was enqueued, the same in all its tries."""
         return read_headers(self._notepad.claim.trace)
+
+    @property
+    def scheduled_for(self) -> datetime | None:
+        """The due instant of the schedule that made the job, None for any other job."""
+        return self._notepad.claim.scheduled_for
 
     @property
     def age(self) -> timedelta:

@@ -61,6 +61,7 @@ class Options:
     max_workers: int | None = None
     max_results: int = 1000
     start_method: str | None = None
+    scheduler: bool = False
 
 
 class _Bad(Exception):
@@ -107,6 +108,12 @@ def _share(value: Any) -> float:
     if not (is_number and 0 < value <= 1):
         raise _Bad("a number above 0 and of at most 1")
     return float(value)
+
+
+def _bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Bad("True or False")
+    return value
 
 
 def _text(value: Any) -> str:
@@ -182,6 +189,7 @@ DURABLE: dict[str, Reader] = COMMON | {
 POOL: dict[str, Reader] = COMMON | {
     "MAX_WORKERS": _none_or(_whole(1)),
     "MAX_RESULTS": _whole(0),
+    "SCHEDULER": _bool,
 }
 PROCESS_POOL: dict[str, Reader] = POOL | {
     "START_METHOD": _none_or(_one_of("fork", "forkserver", "spawn")),

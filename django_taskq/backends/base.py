@@ -158,6 +158,18 @@ class TaskqBackend(BaseTaskBackend):
                 task_enqueued.send_robust(type(self), task_result=result)
         return results
 
+    def spec_of(
+        self, task: DjangoTask, args: Iterable[Any], kwargs: Mapping[str, Any]
+    ) -> JobSpec:
+        """Return the job that `enqueue` would store, for what stores jobs together with rows."""
+        return self._spec(task, args, kwargs)
+
+    def report(self, stored: Iterable[Stored]) -> None:
+        """Send `task_enqueued` for jobs made by `spec_of`, once they are stored."""
+        if task_enqueued.has_listeners(type(self)):
+            for item in stored:
+                task_enqueued.send_robust(type(self), task_result=self._result(*item))
+
     def get_result(self, result_id: str) -> TaskResult:
         """Return the result of a job. Raise TaskResultDoesNotExist."""
         id = parse_id(result_id)

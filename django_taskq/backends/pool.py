@@ -32,6 +32,12 @@ class PoolBackend(TaskqBackend):
         self._pool = registry.get(self.alias, self.make_pool, self.settings)
         return self._pool.store
 
+    def start(self) -> None:
+        """Start the pool before the first enqueue, so that its schedules tick from now on."""
+        store = self.store
+        if self._pool is not None and store.is_local:
+            self._pool.start()
+
     def close(self) -> None:
         """Let running jobs end, give every queued one a final state, stop the pool."""
         registry.get(self.alias, self.make_pool, self.settings).close()

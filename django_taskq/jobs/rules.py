@@ -56,9 +56,9 @@ class Rules:
 
     def limits_of(self, queue: str, tenant: str, gate: str = NO_GATE) -> tuple[Limit, ...]:
         """Return all that bounds the starts of a lane's jobs, sorted by key."""
-        limits = []
+        limits: list[Limit] = []
         if gate != NO_GATE:
-            limits.append(read_gate(gate).limit)
+            limits.extend(read_gate(gate).limits)
         cap = self.queues.get(queue, _ANY_QUEUE).max_running
         if cap is not None:
             limits.append(Limit(queue_key(queue), cap))

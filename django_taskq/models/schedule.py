@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from django_taskq.models.fields import NameField
 from django_taskq.models.validators import validate_name
@@ -35,9 +36,9 @@ class Schedule(models.Model):
     """A task that is enqueued again and again, or once at a time.
 
     One of `expression` (cron), `every` (seconds) and `at` says when. `next_at` is the next due
-    instant that was not decided yet, NULL where none will come; a scheduler reads only what it
-    finds by that. `revision` counts edits: a scheduler that read the row before one changes
-    nothing after it.
+    instant that was not decided yet, `look_at` when a scheduler is to decide about it, which is
+    later by the jitter; NULL where none will come. `scheduling.edits` keeps both, and counts edits
+    in `revision`. `last_job_id` and `earlier_job_id` are the latest jobs, for `overlap`.
     """
 
     name = NameField(max_length=200, unique=True, validators=[validate_name])
@@ -67,8 +68,14 @@ class Schedule(models.Model):
     # Why it was switched off by the scheduler, or by the code that no longer has it.
     reason = models.TextField(null=True, blank=True)
     source = NameField(max_length=8, choices=Source, default=Source.OPERATOR)
+    # Since when the scheduler could not find the task; another release may still bring it.
+    failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A row that nobody has planned is looked at at once, and planned then.
+    look_at = models.DateTimeField(null=True, blank=True, editable=False, default=timezone.now)
     last_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_job_id = models.UUIDField(null=True, blank=True, editable=False)
+    earlier_job_id = models.UUIDField(null=True, blank=True, editable=False)
     revision = models.IntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -92,7 +99,9 @@ class Schedule(models.Model):
                 name="taskq_schedule_every", condition=Q(every__isnull=True) | Q(every__gt=0)
             ),
         )
-        indexes = (models.Index(name="taskq_schedule_due", fields=["enabled", "next_at"]),)
+        indexes = (
+            models.Index(name="taskq_schedule_due", fields=["backend", "enabled", "look_at"]),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -108,8 +117,36 @@ class Decision(models.TextChoices):
     QUEUED = "queued"
 
 
+class Backfill(models.Model):
+    """A range of due instants that an operator has jobs made for, the oldest first.
+
+    `next_at` is the first instant that was not decided yet, NULL once all are.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="backfills")
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField()
+    max_running = models.PositiveIntegerField(null=True)
+    next_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "taskq_backfill"
+        verbose_name = "backfill"
+        verbose_name_plural = "backfills"
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} {self.from_at.isoformat()} - {self.until_at.isoformat()}"
+
+
 class Tick(models.Model):
-    """A due instant of a schedule and what was decided of it, in the transaction of its job."""
+    """A due instant of a schedule and what was decided of it, in the transaction of its job.
+
+    One that an operator made stands beside the one that was due at the same instant.
+    """
 
     id = models.BigAutoField(primary_key=True)
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="ticks")
@@ -119,6 +156,9 @@ class Tick(models.Model):
     late = models.FloatField(default=0.0)
     job_id = models.UUIDField(null=True)
     reason = models.TextField(null=True)
+    backfill = models.ForeignKey(
+        Backfill, on_delete=models.SET_NULL, null=True, related_name="ticks"
+    )
     is_by_hand = models.BooleanField(default=False, db_default=False)
     decided_at = models.DateTimeField()
 
@@ -128,7 +168,9 @@ class Tick(models.Model):
         verbose_name_plural = "ticks"
         ordering = ("-due_at",)
         constraints = (
-            models.UniqueConstraint(name="taskq_tick_once", fields=["schedule", "due_at"]),
+            models.UniqueConstraint(
+                name="taskq_tick_once", fields=["schedule", "due_at", "is_by_hand"]
+            ),
         )
         indexes = (models.Index(name="taskq_tick_decided", fields=["decided_at"]),)
 

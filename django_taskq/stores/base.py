@@ -27,7 +27,7 @@ from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
-from django_taskq.jobs.states import State
+from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
@@ -106,9 +106,12 @@ class Store(ABC):
     """Holds the jobs of one backend alias. Methods are safe to call from any thread.
 
     `is_local` says that the jobs live in this process, so that no verb waits for I/O.
+    `is_transactional` says that an insert is part of the transaction in which it is made, on the
+    database of the job rows; a store that is not takes a spec with an id that it has as done.
     """
 
     is_local: ClassVar[bool] = False
+    is_transactional: ClassVar[bool] = False
 
     def __init__(self, alias: str, options: Options) -> None:
         self.alias = alias
@@ -155,6 +158,10 @@ class Store(ABC):
         last 45 attempts that left anything: all that failed, were canceled or lost, and a first
         success where it logged.
         """
+
+    def unfinished(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those of the jobs with these public ids that have not ended."""
+        return frozenset(record.id for record in self.get(ids) if record.state not in ENDED)
 
     @abstractmethod
     def find(self, wanted: JobFilter) -> list[JobRecord]:
@@ -303,6 +310,10 @@ class Store(ABC):
     @abstractmethod
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
+
+    def now(self) -> datetime:
+        """Return the time by the store's clock."""
+        return self.insights().now
 
     @abstractmethod
     def insights(self) -> Insights:

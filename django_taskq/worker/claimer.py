@@ -38,7 +38,7 @@ class Claimer:
 
     def room(self) -> int:
         """Return how many jobs to claim now."""
-        if self.is_retiring:
+        if self.is_retiring or self._settings.is_idle:
             return 0
         left = self._left()
         room = self._crew.room()

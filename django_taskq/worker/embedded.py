@@ -59,6 +59,7 @@ class EmbeddedPool:
                 threads=self._threads,
                 grace=LONGEST_CLOSE,
                 poll_interval=IDLE_POLL,
+                is_scheduler=self.store.options.scheduler,
             )
             sender = type(task_backends[self.store.alias])
             worker = Worker(self.store, settings, sender, self._make_executor)

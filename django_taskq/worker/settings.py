@@ -15,7 +15,8 @@ class WorkerSettings:
     """What `runworker` or a pool asks of a worker. Durations are in seconds.
 
     A solo worker takes suspects, and nothing else. `pool` is the name of its named pool. With
-    `tenants` it serves these first, and those in `steal` where these have nothing.
+    `tenants` it serves these first, and those in `steal` where these have nothing. One that
+    `is_scheduler` fires schedules too; with `is_idle` it does that alone and takes no jobs.
     """
 
     name: str = ""
@@ -28,6 +29,8 @@ class WorkerSettings:
     async_concurrency: int = 100
     is_burst: bool = False
     is_solo: bool = False
+    is_scheduler: bool = False
+    is_idle: bool = False
     supervisor_pid: int | None = None
     max_jobs: int | None = None
     grace: float = 25.0

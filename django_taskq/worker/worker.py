@@ -92,6 +92,7 @@ class Worker:
             store, sender, self._wakeup.set, may_reap=lambda: not self._heartbeat.is_in_doubt
         )
         self._upkeep_loop = Loop(f"{name}-upkeep", self._upkeep.keep)
+        self._schedule_loop = _schedule_loop(store, settings, name)
         self._claimer = Claimer(store, settings, self._crew)
         self._idleness = Idleness(store, settings, self._wakeup, self._upkeep_loop.poke)
         self._farewell = Farewell(store, self._crew, self._wakeup, self._hurry)
@@ -159,6 +160,8 @@ class Worker:
             return False
         self._heartbeat_loop.start()
         self._upkeep_loop.start()
+        if self._schedule_loop is not None:
+            self._schedule_loop.start()
         logger.info("Worker %s works %r.", self.worker_id, self.store.alias)
         worker_started.send_robust(self._sender, worker_id=self.worker_id, alias=self.store.alias)
         return True
@@ -300,6 +303,8 @@ class Worker:
 
     def _shut_down(self) -> None:
         farewell = self._farewell
+        if self._schedule_loop is not None:
+            self._schedule_loop.stop()
         farewell.release_line(self.worker_id)
         self._crew.stop()
         # Who waits out a long grace does not stand still.
@@ -324,3 +329,12 @@ class Worker:
             alias=self.store.alias,
             released=self.released,
         )
+
+
+def _schedule_loop(store: Store, settings: WorkerSettings, name: str) -> Loop | None:
+    if not settings.is_scheduler or settings.is_solo:
+        return None
+    # Imported late: backends of pools are made before the apps are ready, models are not.
+    from django_taskq.scheduling.scheduler import Scheduler
+
+    return Loop(f"{name}-schedules", Scheduler(store).tick)

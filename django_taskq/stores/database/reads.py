@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import batched
 from typing import Any
 
 from django.db.models import Count, Min
@@ -82,6 +83,11 @@ class Reads:
         """Tell of each of at most a thousand ids whether its job has ended; unknown ones not."""
         jobs = self.place.jobs().filter(public_id__in=[uuid.UUID(id) for id in ids])
         return {str(id): state in ENDED for id, state in jobs.values_list("public_id", "state")}
+
+    def unfinished(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those of these ids whose jobs have not ended."""
+        chunks = (self.ended(chunk) for chunk in batched(ids, CHUNK))
+        return frozenset(id for chunk in chunks for id, is_ended in chunk.items() if not is_ended)
 
     def has_ready(self) -> bool:
         """Tell whether any job is ready, in any queue."""

@@ -1,6 +1,8 @@
 """The store whose jobs are rows of Django's models."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
 
 from django.db import Error as DatabaseError
 from django.db import router
@@ -49,6 +51,8 @@ class DatabaseStore(Store):
     the option DATABASE, or where the router writes jobs.
     """
 
+    is_transactional: ClassVar[bool] = True
+
     def __init__(
         self,
         alias: str,
@@ -76,6 +80,11 @@ class DatabaseStore(Store):
         self._losses = Losses(place)
         self._reaping = Reaping(place, self._losses, announce)
         self._changes = Changes(place, self._inserts.insert, self._inserts.holders, announce)
+
+    @property
+    def place(self) -> Place:
+        """Where the jobs stand; what is written in one transaction with them stands there too."""
+        return self._place
 
     def find_obstacle(self) -> str | None:
         """Name the tables that are missing; one that does not answer is no obstacle."""
@@ -107,6 +116,10 @@ class DatabaseStore(Store):
     def history(self, ids: Sequence[str]) -> list[JobRecord]:
         """Return the jobs with these public ids, each with its attempts."""
         return self._reads.history(ids)
+
+    def unfinished(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those of the jobs with these public ids that have not ended."""
+        return self._reads.unfinished(ids)
 
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
@@ -231,6 +244,10 @@ class DatabaseStore(Store):
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
         return self._changes.run_now(ids)
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock."""
+        return self._place.clock.read(self._place.connection)
 
     def insights(self) -> Insights:
         """Return live numbers."""

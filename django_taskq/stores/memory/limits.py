@@ -4,7 +4,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from django_taskq.jobs.limits import NO_GATE, Limit, queue_key, read_gate, task_key, tenant_key
+from django_taskq.jobs.limits import (
+    NO_GATE,
+    Limit,
+    queue_key,
+    read_gate,
+    schedule_key,
+    task_key,
+    tenant_key,
+)
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.spec import JobSpec
 
@@ -12,7 +20,12 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 MOST_KEPT = 10_000
 
 # The counts of the running jobs, by what their keys begin with.
-_KINDS = {task_key("")[:-1]: 0, tenant_key("")[:-1]: 1, queue_key("")[:-1]: 2}
+_KINDS = {
+    task_key("")[:-1]: 0,
+    tenant_key("")[:-1]: 1,
+    queue_key("")[:-1]: 2,
+    schedule_key(0)[:-2]: 3,
+}
 
 
 class Limits:
@@ -25,7 +38,7 @@ class Limits:
     def __init__(self) -> None:
         self.is_counting = False
         self._rules = Rules()
-        self._running: tuple[dict[str, int], ...] = ({}, {}, {})
+        self._running: tuple[dict[str, int], ...] = ({}, {}, {}, {})
         self._next_at: dict[str, datetime] = {}
         self._shut: dict[str, datetime] = {}
         self._known: dict[tuple[str, str, str], tuple[Limit, ...]] = {}
@@ -110,17 +123,24 @@ class Limits:
 
     def count(self, spec: JobSpec) -> None:
         """Count a job among the running ones."""
-        tasks, tenants, queues = self._running
+        tasks, tenants, queues, schedules = self._running
         tasks[spec.task] = tasks.get(spec.task, 0) + 1
         tenants[spec.tenant] = tenants.get(spec.tenant, 0) + 1
         queues[spec.queue] = queues.get(spec.queue, 0) + 1
+        if spec.origin is not None and spec.origin.schedule_id is not None:
+            schedule = str(spec.origin.schedule_id)
+            schedules[schedule] = schedules.get(schedule, 0) + 1
 
     def discount(self, spec: JobSpec) -> bool:
         """Count a job no more; return whether that lets another one start."""
-        tasks, tenants, queues = self._running
+        tasks, tenants, queues, schedules = self._running
         _take_one(tasks, spec.task)
         _take_one(tenants, spec.tenant)
         _take_one(queues, spec.queue)
+        if spec.origin is not None and spec.origin.schedule_id is not None:
+            # Others of its schedule may wait for its end though its own gate bounds nothing.
+            _take_one(schedules, str(spec.origin.schedule_id))
+            return True
         bounds = self.of(spec.queue, spec.tenant, spec.gate)
         return bool(bounds) and any(
             limit.max_running is not None and self.running(limit.key) == limit.max_running - 1
@@ -136,7 +156,7 @@ class Limits:
 @lru_cache(1024)
 def limits_of_gate(gate: str) -> tuple[Limit, ...]:
     """Return what bounds all jobs of a gate."""
-    return _binding((read_gate(gate).limit,))
+    return _binding(read_gate(gate).limits)
 
 
 def _binding(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:

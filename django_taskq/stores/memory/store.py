@@ -281,6 +281,10 @@ class MemoryStore(Store):
         """Make SCHEDULED jobs READY before their time."""
         return self._move(ids, changes.run_now)
 
+    def now(self) -> datetime:
+        """Return the time by the store's clock."""
+        return self._clock()
+
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights(self._clock())
