@@ -118,7 +118,7 @@ def _find_option_faults(task: DjangoTask, definition: Definition) -> Iterator[Fa
     ours = _ours(task)
     place = {"backend": definition.backend, "queue_name": definition.queue}
     attempts: tuple[tuple[str, Mapping[str, Any]], ...] = (
-        ("queue" if definition.queue else "backend", place),
+        ("backend" if definition.queue is None else "queue", place),
         ("tenant", {**place, "tenant": definition.tenant}),
         ("priority", {**place, "priority": definition.priority}),
         ("options", {**place, **given}),

@@ -36,10 +36,11 @@ class CodeSchedule:
             raise InvalidSchedule(f"task: {error}") from error
         tenant = options.pop("tenant", None)
         settings = dict(self.settings)
+        for key in settings.keys() & {"every", "jitter"}:
+            if isinstance(settings[key], timedelta):
+                settings[key] = settings[key].total_seconds()
         if settings.get("every") is not None:
             settings["every"] = parse_every(settings["every"])
-        if isinstance(settings.get("jitter"), timedelta):
-            settings["jitter"] = settings["jitter"].total_seconds()
         return Definition(
             name=self.name,
             task=path,

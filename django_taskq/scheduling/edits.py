@@ -20,7 +20,7 @@ from django_taskq.scheduling.definition import Definition
 from django_taskq.scheduling.dues import timing_of
 from django_taskq.scheduling.places import database_of, databases
 from django_taskq.scheduling.validation import Settled, settle
-from django_taskq.stores.database.clock import storable
+from django_taskq.stores.database.clock import aware, storable
 
 GONE = "It is no longer in the code: nothing in TASKQ['SCHEDULES'] leads to it."
 GONE_WHILE_PAUSED = f"{GONE} It was paused before."
@@ -56,16 +56,11 @@ def add(
     Raise InvalidSchedule, with nothing stored.
     """
     now = datetime.now(UTC)
-    settled = settle(definition, now)
-    # Names are unique in a database; over all of them they are for whoever types one.
-    if find(definition.name):
-        raise InvalidSchedule(_told_of_taken(definition.name))
-    return write_new(settled, now, source, is_enabled=is_enabled, reason=reason)
+    return write_new(settle(definition, now), source, is_enabled=is_enabled, reason=reason)
 
 
 def write_new(
     settled: Settled,
-    now: datetime,
     source: Source,
     *,
     is_enabled: bool = True,
@@ -79,7 +74,7 @@ def write_new(
             row.save(using=database, force_insert=True)
             if is_enabled:
                 # Only now it has the moment from which its intervals count.
-                row.next_at = next_of(row, now)
+                row.next_at = next_of(row, aware(row.created_at))
                 row.save(using=database, update_fields=["next_at"])
     except IntegrityError as error:
         raise InvalidSchedule(_told_of_taken(row.name)) from error

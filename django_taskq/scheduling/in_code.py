@@ -62,7 +62,8 @@ def _schedules_under(path: str) -> list[CodeSchedule]:
         ) from error
     values = vars(value).values() if isinstance(value, ModuleType) else [value]
     found = [schedule for each in values for schedule in _flat(each)]
-    if not found:
+    # A list may be empty for now; a module without any is a slip.
+    if not found and not isinstance(value, list | tuple):
         raise InvalidSchedule(
             "expected the dotted path of a schedule, of a list of them, or of a module that has "
             f"some, got {path!r}. `cron`, `every` and `at` of django_taskq.schedules make one."

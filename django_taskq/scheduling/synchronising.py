@@ -68,7 +68,7 @@ def _sync(schedule: CodeSchedule, row: Schedule | None) -> None:
 def _add(settled: Settled) -> None:
     name = settled.columns["name"]
     try:
-        edits.write_new(settled, datetime.now(UTC), Source.CODE)
+        edits.write_new(settled, Source.CODE)
     except InvalidSchedule:
         database = database_of(settled.columns["backend"])
         # Another worker that starts at the same time has stored it.

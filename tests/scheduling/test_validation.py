@@ -13,6 +13,10 @@ from tests.scheduling.definitions import definition
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
 
+BEFORE = NOW - timedelta(days=1)
+NOTHING = "tests.app.tasks.nothing"
+
+
 def faults_of(**given: Any) -> list[tuple[str, str]]:
     return [tuple(fault) for fault in find_faults(definition(**given), NOW)]
 
@@ -53,12 +57,20 @@ def test_what_can_run_has_no_fault(given: dict[str, Any]) -> None:
         ({"every": 0.5}, "every", "every: expected from 1 second"),
         ({"at": NOW}, "at", "at: expected a time to come, got 2026-11-28T12:00:00+00:00."),
         ({"timezone": "Europe/Pariss"}, "timezone", "did you mean Europe/Paris?"),
-        ({"start_at": NOW, "end_at": NOW - timedelta(days=1)}, "end_at", "end_at: expected a time after start_at"),
+        (
+            {"start_at": NOW, "end_at": NOW - timedelta(days=1)},
+            "end_at",
+            "end_at: expected a time after start_at",
+        ),
         ({"end_at": NOW}, "expression", "expected a schedule that is due again before its end"),
         ({"task": "tests.app.tasks.exception_of"}, "task", "decorated with @task"),
         ({"task": "no.such.thing"}, "task", "task: expected the import path of a registered task"),
         ({"args": [1, 2]}, "args", "takes: too many positional arguments."),
-        ({"task": "tests.app.tasks.nothing", "kwargs": {"a": 1}}, "args", "args: expected what noth"),
+        (
+            {"task": "tests.app.tasks.nothing", "kwargs": {"a": 1}},
+            "args",
+            "args: expected what noth",
+        ),
         ({"args": "1"}, "args", "args: expected a list, got '1'."),
         ({"args": [object()]}, "args", "args: Unsupported type at args"),
         ({"kwargs": [1]}, "kwargs", "kwargs: expected a dict, got [1]."),
