@@ -14,7 +14,8 @@ LONGEST_NAME = 64
 FIRST_YEAR, LAST_YEAR = 1970, 9900
 # These differ from machine to machine, or count leap seconds.
 _UNFIT = ("localtime", "posixrules", "posix/", "right/")
-_DAY = timedelta(days=1)
+# No zone has changed its clocks twice within six days since 1970.
+_STEP = timedelta(days=5)
 _SECOND = timedelta(seconds=1)
 
 
@@ -102,7 +103,7 @@ def _stretches(zone: ZoneInfo, year: int) -> tuple[Stretch, ...]:
     """Return the stretches of a year; one that goes on into the next year is cut there."""
     first, end = (datetime(at, 1, 1, tzinfo=UTC).replace(tzinfo=None) for at in (year, year + 1))
     # Local times of the new year may have been shown in the last days of the old.
-    early = first - 3 * _DAY
+    early = first - timedelta(days=3)
     start, offset = first, _offset(zone, early)
     before, fresh = offset, early + offset
     found = []
@@ -122,7 +123,7 @@ def _changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetim
     """Yield the moments of naive UTC at which the offset of a zone becomes another."""
     offset = _offset(zone, start)
     while start < end:
-        last = min(start + _DAY, end) - _SECOND
+        last = min(start + _STEP, end) - _SECOND
         if _offset(zone, last) == offset:
             start = last + _SECOND
             continue

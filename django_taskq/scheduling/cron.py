@@ -14,7 +14,6 @@ from django_taskq.scheduling.expression import Expression
 from django_taskq.scheduling.timing import Timing
 
 _INSTANT = timedelta(microseconds=1)
-_NONE = timedelta()
 
 
 class Cron(Timing):
@@ -74,11 +73,27 @@ class Cron(Timing):
         return min(found, limit)
 
     def note_of(self, due: datetime) -> str | None:
+        """Return a sentence where a change of clocks moved or merged this tick."""
         moment = naive(due)
         stretch = stretch_at(self.zone, moment)
         if moment == stretch.start and self._has_tick_at_start(stretch):
-            return "moved"
-        return None
+            return self._left_out(stretch)
+        local = due.astimezone(self.zone)
+        if local.utcoffset() == local.replace(fold=1 - local.fold).utcoffset():
+            return None
+        which = "second" if local.fold else "first"
+        rule = "it runs at the first" if self.expression.is_fixed else f"this is the {which}"
+        return f"{_told(local)} comes twice on {local.date()} in {self.zone.key}; {rule}."
+
+    def _left_out(self, stretch: Stretch) -> str:
+        gone, opening = stretch.start + stretch.before, stretch.opening
+        first = self.expression.at_or_after(gone) or gone
+        last = self.expression.before(opening) or gone
+        what = f"{_told(first)} does" if first == last else f"{_told(first)} to {_told(last)} do"
+        return (
+            f"{what} not exist on {first.date()} in {self.zone.key}, where the clocks go from "
+            f"{_told(gone)} to {_told(opening)}; it runs once, then."
+        )
 
     def _opening(self, stretch: Stretch) -> datetime:
         """Return the first local time of a stretch that counts."""
@@ -87,11 +102,16 @@ class Cron(Timing):
     def _has_tick_at_start(self, stretch: Stretch) -> bool:
         """Tell whether local times that were left out at its start become a tick there."""
         shift = stretch.shift
-        if shift <= _NONE:
+        is_fixed = self.expression.is_fixed
+        if shift <= timedelta() or (not is_fixed and self.expression.is_same_after(shift)):
             return False
         left_out = self.expression.at_or_after(stretch.opening - shift)
         while left_out is not None and left_out < stretch.opening:
-            if self.expression.is_fixed or not self.expression.has(left_out + shift):
+            if is_fixed or not self.expression.has(left_out + shift):
                 return True
             left_out = self.expression.at_or_after(left_out + _INSTANT)
         return False
+
+
+def _told(local: datetime) -> str:
+    return local.strftime("%H:%M:%S" if local.second else "%H:%M")

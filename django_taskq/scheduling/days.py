@@ -82,12 +82,9 @@ class Days:
         if month not in self.months:
             return set()
         first, length = monthrange(year, month)
-        every = set(range(1, length + 1))
-        named = self._by_day(first, length)
-        by_weekday = self._by_weekday(first, length)
-        if named is None or by_weekday is None:
-            return every if named is by_weekday else (named or set()) | (by_weekday or set())
-        return named | by_weekday
+        named = [self._by_day(first, length), self._by_weekday(first, length)]
+        found = [days for days in named if days is not None]
+        return set().union(*found) if found else set(range(1, length + 1))
 
     def _by_day(self, first: int, length: int) -> set[int] | None:
         if self.days is None:

@@ -32,7 +32,9 @@ FIELDS = (
 MINUTE, HOUR, DAY, MONTH, WEEKDAY, SECOND = range(6)
 _BLANK = re.compile(r"\s+", re.ASCII)
 _FREE = "*"
-_SECOND = timedelta(seconds=1)
+_FREE_DAYS = ("*", "?")
+_SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
+_HOURS = 24
 _HASHED = re.compile(r"h(?:[(/].*)?", re.ASCII)
 _RANDOM = re.compile(r"(?:.*,)?r(?:[(/,].*)?", re.ASCII)
 _NEAREST = re.compile(r"w?(\d+)w?", re.ASCII)
@@ -48,6 +50,12 @@ class Expression:
 
     def __init__(self, text: str, days: Days, times: Times, *, is_fixed: bool) -> None:
         self.text, self.days, self.times, self.is_fixed = text, days, times, is_fixed
+
+    def is_same_after(self, shift: timedelta) -> bool:
+        """Tell whether it surely names what is later by `shift` than each time that it names."""
+        return (
+            len(self.times.hours) == _HOURS and self.days.are_free and shift % _HOUR == timedelta()
+        )
 
     def has(self, local: datetime) -> bool:
         """Tell whether it names a local time."""
@@ -110,7 +118,7 @@ def _parsed(fields: tuple[str, ...], hash_id: str | None) -> Expression:
         " ".join(fields),
         _days(fields, expanded),
         Times(
-            _range(values[HOUR], 24),
+            _range(values[HOUR], _HOURS),
             _range(values[MINUTE], 60),
             _range(values[SECOND], 60) if len(values) > SECOND else (0,),
         ),
@@ -136,9 +144,9 @@ def _fields_of(text: str) -> list[str]:
             "schedule's name, which stays",
             text,
         )
-    if _HASHED.fullmatch(fields[DAY]) and "(" not in fields[DAY]:
+    if fields[DAY] == "h":
         # A hashed day that some months lack would leave those out.
-        fields[DAY] = f"h(1-28){fields[DAY][1:]}"
+        fields[DAY] = "h(1-28)"
     return fields
 
 
@@ -149,7 +157,7 @@ def _expand(fields: tuple[str, ...], hash_id: str | None) -> _Expanded:
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         wrong = [at for at in range(len(fields)) if not _is_field(at, fields[at])]
         if not wrong:
-            raise _refusal(_whole_fault(fields), text) from error
+            raise _refusal(_lacking(fields), text) from error
         noun, allowed = FIELDS[wrong[0]]
         raise _refusal(
             f"the {noun} {fields[wrong[0]]!r} is not allowed; expected {allowed}, *, ranges like "
@@ -169,9 +177,10 @@ def _is_field(at: int, field: str) -> bool:
     return True
 
 
-def _whole_fault(fields: tuple[str, ...]) -> str:
+def _lacking(fields: tuple[str, ...]) -> str:
+    so = "it can never fire" if fields[WEEKDAY] in _FREE_DAYS else "the weekday alone would count"
     return (
-        f"it can never fire: day of the month {fields[DAY]} never comes in month {fields[MONTH]}; "
+        f"day {fields[DAY]} of the month never comes in month {fields[MONTH]}, so that {so}; "
         "expected a day that one of the months has"
     )
 

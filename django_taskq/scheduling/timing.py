@@ -102,7 +102,8 @@ def make_timing(
         timing = Interval(every, beat, start, end)
     elif at is not None:
         timing = Once(at, zone, start, end)
-    _check_bounds(timing)
+    if at is not None or start is not None or end is not None:
+        _check_bounds(timing)
     return timing
 
 
@@ -119,12 +120,12 @@ def _check_bounds(timing: Timing) -> None:
     start, end = timing.start_at, timing.end_at
     if start is not None and end is not None and end < start:
         raise InvalidSchedule(
-            f"end_at: expected a time after start_at, {start.isoformat()}, got {end.isoformat()}.",
+            f"end_at: expected a time after start_at, which is {start.isoformat()}, got "
+            f"{end.isoformat()}.",
             option="end_at",
         )
-    since = start or datetime(1970, 1, 1, tzinfo=UTC)
-    if timing.next_after(since - _INSTANT) is None:
+    if timing.next_after(_FIRST - _INSTANT) is None:
         raise InvalidSchedule(
-            f"This schedule can never fire: no tick of it is due from {since.isoformat()}"
-            f"{'' if end is None else f' to {end.isoformat()}'}."
+            f"This schedule can never fire: expected something due from "
+            f"{(start or _FIRST).isoformat()} to {(end or _LAST).isoformat()}."
         )
