@@ -22,6 +22,7 @@ class NamedPool:
     threads: int | None = None
     async_concurrency: int | None = None
     poll_interval: float | None = None
+    is_scheduler: bool = True
 
 
 def read_pools(pools: Mapping[str, Any]) -> dict[str, NamedPool]:
@@ -57,4 +58,5 @@ def _read(given: Mapping[str, Any]) -> NamedPool:
         threads=given.get("threads"),
         async_concurrency=given.get("async_concurrency"),
         poll_interval=None if poll_interval is None else float(poll_interval),
+        is_scheduler=given.get("scheduler") is not False,
     )

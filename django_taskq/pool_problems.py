@@ -119,6 +119,10 @@ def _check_whole(value: Any) -> str | None:
     return None
 
 
+def _check_scheduler(value: Any) -> str | None:
+    return None if isinstance(value, bool) else f"expected True or False, got {value!r}"
+
+
 def _check_seconds(value: Any) -> str | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (is_number and 0.01 <= value <= LONGEST_SECONDS):
@@ -137,4 +141,5 @@ CHECKS: dict[str, Check] = {
     "threads": _check_whole,
     "async_concurrency": _check_whole,
     "poll_interval": _check_seconds,
+    "scheduler": _check_scheduler,
 }

@@ -158,9 +158,7 @@ class TaskqBackend(BaseTaskBackend):
                 task_enqueued.send_robust(type(self), task_result=result)
         return results
 
-    def spec_of(
-        self, task: DjangoTask, args: Iterable[Any], kwargs: Mapping[str, Any]
-    ) -> JobSpec:
+    def spec_of(self, task: DjangoTask, args: Iterable[Any], kwargs: Mapping[str, Any]) -> JobSpec:
         """Return the job that `enqueue` would store, for what stores jobs together with rows."""
         return self._spec(task, args, kwargs)
 

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -40,6 +41,7 @@ _OF_POOLS = {
 def plans_of(options: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return the plans of all workers that were asked for. Raise CommandError."""
     if not options["pools"]:
+        _refuse_burst_of_scheduler(options)
         return tuple(_plans("", _pool_of(options), options))
     _refuse_contradictions(options)
     known = _known_pools()
@@ -47,7 +49,8 @@ def plans_of(options: Mapping[str, Any]) -> tuple[Plan, ...]:
     for name in wanted:
         _refuse_unknown(name, known)
         _refuse_long(name, options["name"])
-    return tuple(plan for name in wanted for plan in _plans(name, known[name], options))
+    plans = (plan for name in wanted for plan in _plans(name, known[name], options))
+    return tuple(_with_one_scheduler(plans))
 
 
 def _pool_of(options: Mapping[str, Any]) -> NamedPool:
@@ -75,7 +78,33 @@ def _pool_of(options: Mapping[str, Any]) -> NamedPool:
     )
 
 
+def _refuse_burst_of_scheduler(options: Mapping[str, Any]) -> None:
+    if options["scheduler_only"] and options["burst"]:
+        raise CommandError(
+            "--scheduler-only: it takes no jobs, so that with --burst it would end at once. Leave "
+            "one of the two out.",
+            returncode=WRONG,
+        )
+
+
+def _with_one_scheduler(plans: Iterable[Plan]) -> Iterator[Plan]:
+    """Leave the schedules of each alias to the first of the workers in one process."""
+    has_one: set[str] = set()
+    for plan in plans:
+        if plan.alias in has_one:
+            plan = plan._replace(settings=replace(plan.settings, is_scheduler=False))
+        elif plan.settings.is_scheduler:
+            has_one.add(plan.alias)
+        yield plan
+
+
 def _refuse_contradictions(options: Mapping[str, Any]) -> None:
+    if options["scheduler_only"]:
+        raise CommandError(
+            "--scheduler-only: pools are there to take jobs. Start it without names of pools, in a "
+            "process of its own.",
+            returncode=WRONG,
+        )
     for name, (option, key) in _OF_POOLS.items():
         if options[name] is not None:
             raise CommandError(
@@ -156,6 +185,8 @@ def _settings_of(
         async_concurrency=pool.async_concurrency or ASYNC_CONCURRENCY,
         is_burst=options["burst"],
         max_jobs=options["max_jobs"],
+        is_scheduler=pool.is_scheduler and not options["no_scheduler"],
+        is_idle=options["scheduler_only"],
         grace=options["grace"],
         poll_interval=backend.settings.poll_interval if poll_interval is None else poll_interval,
     )

@@ -2,7 +2,6 @@
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from django_taskq.models.fields import NameField
 from django_taskq.models.validators import validate_name
@@ -36,9 +35,9 @@ class Schedule(models.Model):
     """A task that is enqueued again and again, or once at a time.
 
     One of `expression` (cron), `every` (seconds) and `at` says when. `next_at` is the next due
-    instant that was not decided yet, `look_at` when a scheduler is to decide about it, which is
-    later by the jitter; NULL where none will come. `scheduling.edits` keeps both, and counts edits
-    in `revision`. `last_job_id` and `earlier_job_id` are the latest jobs, for `overlap`.
+    instant that was not decided yet, NULL where none will come; a scheduler reads only what it
+    finds by that, under a lock. `revision` counts edits. `last_job_id` and `earlier_job_id` are
+    the latest jobs, for `overlap`.
     """
 
     name = NameField(max_length=200, unique=True, validators=[validate_name])
@@ -71,8 +70,6 @@ class Schedule(models.Model):
     # Since when the scheduler could not find the task; another release may still bring it.
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # A row that nobody has planned is looked at at once, and planned then.
-    look_at = models.DateTimeField(null=True, blank=True, editable=False, default=timezone.now)
     last_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_job_id = models.UUIDField(null=True, blank=True, editable=False)
     earlier_job_id = models.UUIDField(null=True, blank=True, editable=False)
@@ -100,7 +97,7 @@ class Schedule(models.Model):
             ),
         )
         indexes = (
-            models.Index(name="taskq_schedule_due", fields=["backend", "enabled", "look_at"]),
+            models.Index(name="taskq_schedule_due", fields=["backend", "enabled", "next_at"]),
         )
 
     def __str__(self) -> str:
@@ -152,7 +149,7 @@ class Tick(models.Model):
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="ticks")
     due_at = models.DateTimeField()
     decision = NameField(max_length=8, choices=Decision)
-    # Seconds from the due instant, jitter included, to the decision.
+    # Seconds from the due instant to the decision.
     late = models.FloatField(default=0.0)
     job_id = models.UUIDField(null=True)
     reason = models.TextField(null=True)

@@ -32,10 +32,8 @@ def decide(
 
     `unfinished` is how many of the two latest jobs of the schedule have not ended.
     """
-    count = len(dues.instants)
-    wanted = count if not dues.is_outage or dues.wanted is None else min(dues.wanted, count)
-    missed, fires = dues.instants[: count - wanted], dues.instants[count - wanted :]
-    verdicts = list(_missed(missed, dues, catchup))
+    fires = dues.instants[dues.missed :]
+    verdicts = list(_missed(dues, catchup))
     if overlap == Overlap.ALLOW or is_catching_up(dues, catchup):
         verdicts += (Verdict(due, Decision.FIRED) for due in fires)
     elif overlap == Overlap.CANCEL:
@@ -53,15 +51,18 @@ def is_catching_up(dues: Dues, catchup: Catchup | str) -> bool:
     return dues.is_outage and catchup == Catchup.ALL
 
 
-def _missed(missed: Sequence[datetime], dues: Dues, catchup: Catchup | str) -> Iterator[Verdict]:
+def _missed(dues: Dues, catchup: Catchup | str) -> Iterator[Verdict]:
     reason = (
         f"Nobody was there to fire it within {GRACE.total_seconds():.0f} seconds; catchup is "
         f"{catchup}."
     )
-    for place, due in enumerate(missed):
-        is_first_of_more = place == 0 and dues.is_unnoted
-        more = " So were others before it." if is_first_of_more else ""
-        yield Verdict(due, Decision.MISSED, reason + more)
+    for place, due in enumerate(dues.instants[: dues.missed]):
+        has_more = place == 0 and dues.unnoted
+        yield Verdict(
+            due,
+            Decision.MISSED,
+            f"{reason} So were {dues.unnoted} before it." if has_more else reason,
+        )
 
 
 def _in_turn(fires: Sequence[datetime], unfinished: int, *, can_queue: bool) -> Iterator[Verdict]:

@@ -148,7 +148,7 @@ class Worker:
     def take_suspects_seen(self) -> bool:
         """Tell whether suspects were seen since the last call; safe from any thread."""
         is_seen, self._upkeep.has_seen_suspects = self._upkeep.has_seen_suspects, False
-        return is_seen
+        return is_seen and not self.settings.is_idle
 
     # The loop, a verb at a time.
 

@@ -148,6 +148,13 @@ class Command(BaseCommand):
             help="Seconds between looks when nothing wakes the worker.",
         )
         parser.add_argument("--name", type=_name, default="", help="The worker's name (host:pid).")
+        scheduler = parser.add_mutually_exclusive_group()
+        scheduler.add_argument(
+            "--no-scheduler", action="store_true", help="Leave schedules to other workers."
+        )
+        scheduler.add_argument(
+            "--scheduler-only", action="store_true", help="Fire schedules and take no jobs."
+        )
         parser.add_argument(
             "--reload",
             action="store_true",

@@ -1,0 +1,29 @@
+"""The stage of the scheduler's tests, on every database of the run and in memory."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from django_taskq.testing import held
+from tests.aliases import EVERY_DURABLE, on_database, with_options
+from tests.scheduling.stage import Stage, staged
+
+EVERY_PLACE = [*EVERY_DURABLE, pytest.param("threads", marks=on_database("default"))]
+
+
+@pytest.fixture(params=EVERY_PLACE)
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """An alias with no schedules yet; a pool ticks and runs nothing by itself."""
+    alias = request.param
+    if alias != "threads":
+        with override_settings(TASKS=settings.TASKS), staged(alias) as made:
+            yield made
+        return
+    with (
+        with_options(alias, SCHEDULER=True, UNLOADABLE_GRACE=60),
+        held(alias),
+        staged(alias) as made,
+    ):
+        yield made
