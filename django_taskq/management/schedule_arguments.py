@@ -153,7 +153,7 @@ def _read_words(words: Sequence[str], options: dict[str, Any]) -> tuple[str | No
         case _:
             told = (
                 "expected a cron expression in quotes and the import path of a task, got "
-                f"{len(words)} words; write the expression as one: \"0 9 * * *\""
+                f'{len(words)} words; write the expression as one: "0 9 * * *"'
             )
     raise CommandError(f"add: {told}.", returncode=WRONG)
 

@@ -30,10 +30,10 @@ def runs_of(row: Schedule, count: int, now: datetime) -> Runs:
 
 def row_of(row: Schedule, runs: Runs) -> tuple[Any, ...]:
     """Return a schedule as a line of a table, in the order of COLUMNS."""
-    run = runs[0] if runs else Run(None, None, None)
+    run = runs[0] if runs else None
     return (
-        row.name, words_of_time(row), local(row, run), run.utc, run.note or row.reason,
-        row.enabled, row.task, row.backend,
+        row.name, words_of_time(row), run and local(row, run), run and run.utc,
+        (run and run.note) or row.reason, row.enabled, row.task, row.backend,
     )  # fmt: skip
 
 
@@ -116,10 +116,8 @@ def value_of_tick(tick: Tick, state: str | None) -> dict[str, Any]:
     }
 
 
-def local(row: Schedule, run: Run) -> str | None:
+def local(row: Schedule, run: Run) -> str:
     """Return a run on the clocks of the schedule's zone, with its abbreviation or offset."""
-    if run.local is None:
-        return None
     return f"{run.local:%Y-%m-%d %H:%M:%S %Z} ({row.timezone})"
 
 

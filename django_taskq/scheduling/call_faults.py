@@ -63,7 +63,7 @@ def find_backend_fault(alias: str) -> str | None:
     )
 
 
-def options_to_store(task: DjangoTask, options: Mapping[str, Any]) -> str | None:
+def options_to_store(task: DjangoTask | None, options: Mapping[str, Any]) -> str | None:
     """Return task options as the JSON that a row keeps of them, None where there are none."""
     if not options:
         return None

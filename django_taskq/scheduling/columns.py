@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
+from django.tasks.base import Task as DjangoTask
+
+from django_taskq.exceptions import JobUnloadable
 from django_taskq.jobs import payload
 from django_taskq.loading import load_task
 from django_taskq.models.schedule import Catchup, Schedule
@@ -19,13 +23,13 @@ SAME = (
 
 
 def columns_of(whole: Definition) -> dict[str, Any]:
-    """Return a definition without faults and gaps as a row has it."""
-    task = load_task(whole.task)
+    """Return a definition without gaps as a row has it."""
+    task = _task_of(whole.task)
     catchup, limit = read_catchup(whole.catchup)
     return {
         **{name: getattr(whole, name) for name in SAME},
         **{name: storable(getattr(whole, name)) for name in MOMENTS},
-        "backend": whole.backend or task.backend,
+        "backend": whole.backend or (task.backend if task else DEFAULT_TASK_BACKEND_ALIAS),
         "every": None if whole.every is None else float(whole.every),
         "jitter": float(whole.jitter),
         "args": payload.encode(list(whole.args), "args"),
@@ -34,6 +38,13 @@ def columns_of(whole: Definition) -> dict[str, Any]:
         "catchup": catchup,
         "catchup_limit": limit,
     }
+
+
+def _task_of(path: str) -> DjangoTask | None:
+    try:
+        return load_task(path)
+    except JobUnloadable:
+        return None
 
 
 def definition_of(row: Schedule) -> Definition:

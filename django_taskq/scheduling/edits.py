@@ -7,7 +7,7 @@ changes nothing after it.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -15,11 +15,13 @@ from django.db.models import F, QuerySet
 
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.models.schedule import Schedule, Source
-from django_taskq.scheduling.columns import definition_of
+from django_taskq.scheduling.columns import columns_of, definition_of
 from django_taskq.scheduling.definition import Definition
 from django_taskq.scheduling.dues import timing_of
+from django_taskq.scheduling.pauses import note_paused
 from django_taskq.scheduling.places import database_of, databases
-from django_taskq.scheduling.validation import Settled, settle
+from django_taskq.scheduling.round import LONGEST_REASON
+from django_taskq.scheduling.validation import Settled, fill_in, settle
 from django_taskq.stores.database.clock import aware, storable
 
 GONE = "It is no longer in the code: nothing in TASKQ['SCHEDULES'] leads to it."
@@ -29,14 +31,26 @@ GONE_WHILE_PAUSED = f"{GONE} It was paused before."
 TIMES = ("expression", "every", "at", "timezone", "start_at", "end_at")
 
 
+_INSTANT = timedelta(microseconds=1)
+
+
 def rows(database: str) -> QuerySet[Schedule]:
     """Return the schedules in a database."""
     return Schedule._default_manager.using(database)
 
 
-def find(name: str) -> list[Schedule]:
-    """Return the schedules of a name; there is at most one in each database."""
-    return [row for database in databases() for row in rows(database).filter(name=name)]
+def find(name: str, backend: str | None = None) -> list[Schedule]:
+    """Return the schedules of a name, of one backend or all; a database has at most one."""
+    wanted = {} if backend is None else {"backend": backend}
+    held = databases() if backend is None else [database_of(backend)]
+    return [row for each in held for row in rows(each).filter(name=name, **wanted)]
+
+
+def every(backend: str | None = None) -> list[Schedule]:
+    """Return all schedules, or those of one backend, by their names in each database."""
+    if backend is not None:
+        return list(rows(database_of(backend)).filter(backend=backend))
+    return [row for database in databases() for row in rows(database)]
 
 
 def is_gone(row: Schedule) -> bool:
@@ -59,6 +73,17 @@ def add(
     return write_new(settle(definition, now), source, is_enabled=is_enabled, reason=reason)
 
 
+def add_switched_off(definition: Definition, reason: str) -> Schedule:
+    """Store a schedule whose task or call has faults, switched off for that reason.
+
+    Raise InvalidSchedule for its times or its name, TypeError or ValueError for arguments that
+    JSON has not.
+    """
+    settled = Settled(columns_of(fill_in(definition)), None)
+    told = reason[:LONGEST_REASON]
+    return write_new(settled, Source.OPERATOR, is_enabled=False, reason=told)
+
+
 def write_new(
     settled: Settled,
     source: Source,
@@ -72,10 +97,9 @@ def write_new(
     try:
         with transaction.atomic(using=database):
             row.save(using=database, force_insert=True)
-            if is_enabled:
-                # Only now it has the moment from which its intervals count.
-                row.next_at = next_of(row, aware(row.created_at))
-                row.save(using=database, update_fields=["next_at"])
+            # Only now it has the moment from which its intervals count.
+            row.next_at = next_of(row, aware(row.created_at))
+            row.save(using=database, update_fields=["next_at"])
     except IntegrityError as error:
         raise InvalidSchedule(_told_of_taken(row.name)) from error
     return row
@@ -105,14 +129,14 @@ def change(
         _check_database(row, columns["backend"])
         is_moved = any(columns[name] != getattr(held, name) for name in TIMES)
         _put(held, columns)
-        if is_moved and held.enabled:
+        if is_moved:
             columns["next_at"] = next_of(held, now)
         _write(held, columns)
     return held
 
 
 def enable(row: Schedule, asked_by: Source = Source.OPERATOR) -> bool:
-    """Switch a schedule on; what it missed meanwhile is let go. Return False where it was on.
+    """Switch a schedule on; what was due meanwhile is noted and let go. False where it was on.
 
     Raise InvalidSchedule where it cannot run as it stands.
     """
@@ -125,6 +149,8 @@ def enable(row: Schedule, asked_by: Source = Source.OPERATOR) -> bool:
             raise InvalidSchedule(f"{GONE} Add it there, or remove it here.")
         now = datetime.now(UTC)
         settle(definition_of(held), now, must_fire=is_operator)
+        if held.next_at is not None:
+            note_paused(held, aware(held.next_at) - _INSTANT, now)
         columns = {"enabled": True, "reason": None, "failing_since": None}
         _write(held, {**columns, "next_at": next_of(held, now)})
     return True
@@ -136,7 +162,8 @@ def disable(row: Schedule, reason: str | None = None) -> bool:
         held = _locked(row)
         if not held.enabled:
             return False
-        _write(held, {"enabled": False, "reason": reason, "next_at": None})
+        told = None if reason is None else reason[:LONGEST_REASON]
+        _write(held, {"enabled": False, "reason": told})
     return True
 
 

@@ -38,7 +38,7 @@ def settle(definition: Definition, now: datetime, *, must_fire: bool = True) -> 
         option = faults[0].field if len(faults) == 1 else ""
         raise InvalidSchedule(" ".join(fault.told for fault in faults), option=option)
     whole = fill_in(definition)
-    return Settled(columns_of(whole), timing_as_given(whole, now).next_after(now))
+    return Settled(columns_of(whole), timing_as_given(whole, whole.start_at or now).next_after(now))
 
 
 def find_faults(definition: Definition, now: datetime, *, must_fire: bool = True) -> list[Fault]:
@@ -105,7 +105,7 @@ def _find_time_faults(definition: Definition, now: datetime, *, must_fire: bool)
             return
     try:
         whole = fill_in(definition)
-        next_at = timing_as_given(whole, now).next_after(now)
+        next_at = timing_as_given(whole, whole.start_at or now).next_after(now)
     except InvalidSchedule as error:
         yield Fault(error.option or given[0], str(error))
         return
