@@ -31,6 +31,7 @@ FIELDS = (
 )
 MINUTE, HOUR, DAY, MONTH, WEEKDAY, SECOND = range(6)
 _BLANK = re.compile(r"\s+", re.ASCII)
+_HASHED_DAY = "h(1-28)"
 _FREE = "*"
 _FREE_DAYS = ("*", "?")
 _SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -144,16 +145,16 @@ def _fields_of(text: str) -> list[str]:
             "schedule's name, which stays",
             text,
         )
-    if fields[DAY] == "h":
-        # A hashed day that some months lack would leave those out.
-        fields[DAY] = "h(1-28)"
     return fields
 
 
 def _expand(fields: tuple[str, ...], hash_id: str | None) -> _Expanded:
     text = " ".join(fields)
+    # A hashed day that some months lack would leave those out.
+    read = [_HASHED_DAY if (at, field) == (DAY, "h") else field for at, field in enumerate(fields)]
+    drawn_by = None if hash_id is None else hash_id.encode(errors="surrogatepass")
     try:
-        return _Expanded(*croniter.expand(text, hash_id=hash_id, strict=True))
+        return _Expanded(*croniter.expand(" ".join(read), hash_id=drawn_by, strict=True))
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         wrong = [at for at in range(len(fields)) if not _is_field(at, fields[at])]
         if not wrong:
@@ -171,7 +172,7 @@ def _is_field(at: int, field: str) -> bool:
     alone = [_FREE] * len(FIELDS)
     alone[at] = field
     try:
-        croniter.expand(" ".join(alone), hash_id="")
+        croniter.expand(" ".join(alone), hash_id=b"")
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
         return False
     return True
