@@ -58,7 +58,11 @@ class Stage:
 
     def ticks(self, schedule: Schedule) -> list[Tick]:
         """Return what was decided of a schedule, the oldest first."""
-        return list(Tick.objects.using(self.database).filter(schedule=schedule).order_by("due_at"))
+        return list(
+            Tick.objects.using(self.database)
+            .filter(schedule=schedule)
+            .order_by("due_at", "is_by_hand")
+        )
 
     def decisions(self, schedule: Schedule) -> list[str]:
         """Return what was decided in a word each, the oldest first."""

@@ -209,7 +209,7 @@ def test_nothing_is_left_of_the_counts_of_jobs_that_ended() -> None:
     assert len(claims) == 50
     finish(store, *[success(claimed) for claimed in claims])
 
-    assert store._board.limits._running == ({}, {}, {})
+    assert store._board.limits._running == ({}, {}, {}, {})
 
 
 def test_the_time_until_the_next_start_runs_down() -> None:
