@@ -11,7 +11,7 @@ from django_taskq.models.schedule import Schedule, Tick
 from django_taskq.scheduling.runs import Run, next_runs, words_of_time
 from django_taskq.stores.database.clock import aware
 
-COLUMNS = ("name", "when", "next", "next in UTC", "note", "enabled", "task", "backend")
+COLUMNS = ("name", "when", "next", "next in UTC", "enabled", "task", "backend", "note")
 RUN_COLUMNS = ("next", "in UTC", "note")
 TICK_COLUMNS = ("due", "decision", "late", "job", "state", "by hand", "reason")
 
@@ -28,12 +28,20 @@ def runs_of(row: Schedule, count: int, now: datetime) -> Runs:
         return ()
 
 
-def row_of(row: Schedule, runs: Runs) -> tuple[Any, ...]:
-    """Return a schedule as a line of a table, in the order of COLUMNS."""
-    run = runs[0] if runs else None
-    return (
-        row.name, words_of_time(row), run and local(row, run), run and run.utc,
-        (run and run.note) or row.reason, row.enabled, row.task, row.backend,
+def listing(found: Iterable[tuple[Schedule, Runs]]) -> str:
+    """Return schedules with the first of their next runs as a table."""
+    return _footnoted(
+        COLUMNS,
+        [
+            (
+                (
+                    row.name, words_of_time(row), runs and local(row, runs[0]),
+                    runs and runs[0].utc, row.enabled, row.task, row.backend,
+                ),
+                (runs and runs[0].note) or row.reason,
+            )
+            for row, runs in found
+        ],
     )  # fmt: skip
 
 
@@ -78,14 +86,16 @@ def text_of(row: Schedule, runs: Runs) -> str:
     value = value_of(row, ())
     for name in ("args", "kwargs", "options"):
         value[name] = tables.compact(value[name])
-    del value["next_runs"], value["next_at"]
+    for name in ("next_runs", "next_at", "expression", "every", "at"):
+        del value[name]
+    value = {"name": value.pop("name"), "when": words_of_time(row), **value}
     told = tables.fields((name.replace("_", " "), each) for name, each in value.items())
     return f"{told}\n\n{runs_table(row, runs)}"
 
 
 def runs_table(row: Schedule, runs: Runs) -> str:
     """Return the next runs as a table."""
-    return tables.table(RUN_COLUMNS, ((local(row, run), run.utc, run.note) for run in runs))
+    return _footnoted(RUN_COLUMNS, [((local(row, run), run.utc), run.note) for run in runs])
 
 
 def ticks_table(ticks: Iterable[tuple[Tick, str | None]]) -> str:
@@ -118,7 +128,16 @@ def value_of_tick(tick: Tick, state: str | None) -> dict[str, Any]:
 
 def local(row: Schedule, run: Run) -> str:
     """Return a run on the clocks of the schedule's zone, with its abbreviation or offset."""
-    return f"{run.local:%Y-%m-%d %H:%M:%S %Z} ({row.timezone})"
+    clocks = f"{run.local:%Y-%m-%d %H:%M:%S %Z}"
+    return clocks if run.local.tzname() == row.timezone else f"{clocks} ({row.timezone})"
+
+
+def _footnoted(header: Sequence[str], lines: Sequence[tuple[tuple[Any, ...], str | None]]) -> str:
+    """Return a table whose notes, which are sentences, stand in full under it."""
+    notes = list(dict.fromkeys(note for _, note in lines if note))
+    marks = {note: f"({number})" for number, note in enumerate(notes, 1)}
+    found = tables.table(header, [(*cells, marks.get(note or "")) for cells, note in lines])
+    return "\n".join([found, *(f"{mark} {tables.clean(note)}" for note, mark in marks.items())])
 
 
 def readable(text: str) -> Any:

@@ -66,8 +66,7 @@ class Command(BackfillingCommand, ImportingCommand):
         if options["format"] == "json":
             self.write_json([schedules.value_of(row, runs) for row, runs in found])
         elif found:
-            lines = (schedules.row_of(row, runs) for row, runs in found)
-            self.write(tables.table(schedules.COLUMNS, lines))
+            self.write(schedules.listing(found))
 
     def _show(self, options: dict[str, Any]) -> None:
         row = self.named(options)
@@ -120,7 +119,7 @@ class Command(BackfillingCommand, ImportingCommand):
         if options["format"] == "json":
             self.write_json({**schedules.value_of(row, runs), "told": note})
             return
-        self.write(tables.table(schedules.COLUMNS, [schedules.row_of(row, runs)]))
+        self.write(schedules.listing([(row, runs)]))
         if note:
             self.write(note)
 
