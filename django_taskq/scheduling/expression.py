@@ -155,7 +155,7 @@ def _expand(fields: tuple[str, ...], hash_id: str | None) -> _Expanded:
     drawn_by = None if hash_id is None else hash_id.encode(errors="surrogatepass")
     try:
         return _Expanded(*croniter.expand(" ".join(read), hash_id=drawn_by, strict=True))
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+    except ValueError as error:
         wrong = [at for at in range(len(fields)) if not _is_field(at, fields[at])]
         if not wrong:
             raise _refusal(_lacking(fields), text) from error
@@ -173,7 +173,7 @@ def _is_field(at: int, field: str) -> bool:
     alone[at] = field
     try:
         croniter.expand(" ".join(alone), hash_id=b"")
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+    except ValueError:
         return False
     return True
 

@@ -79,8 +79,8 @@ def minutes_of(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Minut
     latest = shown
     while (instant := instant + MINUTE) < end:
         local = _local(zone, instant)
-        gap = (local - shown) // MINUTE - 1
-        left_out = tuple(shown + MINUTE * (at + 1) for at in range(max(gap, 0)))
+        missing = range(1, (local - shown) // MINUTE)
+        left_out = tuple(shown + MINUTE * at for at in missing) if missing else ()
         if instant >= start:
             yield Minute(instant, local, local <= latest, left_out)
         shown, latest = local, max(latest, local)
@@ -88,12 +88,14 @@ def minutes_of(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Minut
 
 def is_due(words: Spoken, minute: Minute) -> bool:
     """Tell whether an expression is due in a minute."""
+    if words.names(minute.local) and not (minute.is_repeated and words.is_fixed):
+        return True
     left_out = [local for local in minute.left_out if words.names(local)]
     if words.is_fixed:
-        return bool(left_out) or (words.names(minute.local) and not minute.is_repeated)
+        return bool(left_out)
     # What is missing on the wall and named again as much later is due as if nothing happened.
     gap = MINUTE * len(minute.left_out)
-    return words.names(minute.local) or any(not words.names(local + gap) for local in left_out)
+    return any(not words.names(local + gap) for local in left_out)
 
 
 def changes_of(zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
