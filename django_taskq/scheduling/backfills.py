@@ -22,6 +22,7 @@ from django_taskq.scheduling.places import place_of
 from django_taskq.scheduling.round import insert_jobs, tick_of
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import aware, storable
+from django_taskq.stores.database.many import write_columns
 from django_taskq.stores.database.place import Place
 
 # Instants of one transaction, and of one backfill.
@@ -151,9 +152,8 @@ def _make_jobs(
         tick.job_id = UUID(spec.id)
         tick.decided_at = storable(now)
     ticks.bulk_create(made, CHUNK)
-    ticks.bulk_update(
-        changed, ["decision", "reason", "backfill", "job_id", "decided_at"], batch_size=CHUNK
-    )
+    columns = ("decision", "reason", "backfill", "job_id", "decided_at")
+    write_columns(place, changed, columns)
     insert_jobs(place, store, jobs)
 
 

@@ -38,12 +38,14 @@ def timing_of(schedule: Schedule, *, is_bounded: bool = True) -> Timing:
 
     Raise InvalidSchedule.
     """
+    expression = schedule.expression
     return _timing(
-        schedule.expression,
+        expression,
         schedule.every,
         aware(schedule.at),
         schedule.timezone,
-        schedule.name,
+        # Only what is hashed by the name differs from one schedule to the next.
+        schedule.name if "H" in (expression or "").upper() else "",
         _anchor_of(schedule) if schedule.every is not None else None,
         aware(schedule.start_at) if is_bounded else None,
         aware(schedule.end_at) if is_bounded else None,

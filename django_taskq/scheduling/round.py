@@ -21,14 +21,17 @@ from django_taskq.scheduling.decisions import Verdict, decide, is_catching_up
 from django_taskq.scheduling.dues import dues_of
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import aware, storable
+from django_taskq.stores.database.many import write_columns
 from django_taskq.stores.database.place import Place
 
 logger = logging.getLogger("django_taskq.scheduling")
 
 CHUNK = 500
 LONGEST_REASON = 1000
-_MOVED = ("next_at", "last_due_at", "enabled", "reason", "failing_since")
-_WITH_JOBS = (*_MOVED, "last_job_id", "earlier_job_id")
+# What a scheduler changes of a schedule; the rest is the operator's.
+_COLUMNS = (
+    "next_at", "last_due_at", "enabled", "reason", "failing_since", "last_job_id", "earlier_job_id",
+)  # fmt: skip
 
 
 class Planned(NamedTuple):
@@ -174,8 +177,7 @@ class Round:
         for row in rows:
             for id in made.get(row.pk, ())[-2:]:
                 row.earlier_job_id, row.last_job_id = row.last_job_id, id
-        schedules = Schedule._default_manager.using(self._place.database)
-        schedules.bulk_update(rows, _WITH_JOBS if made else _MOVED, batch_size=CHUNK)
+        write_columns(self._place, rows, _COLUMNS)
 
 
 def tick_of(row: Schedule, verdict: Verdict, now: datetime) -> Tick:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.origin import NO_ORIGIN, Origin
+from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.stores.database.inserts import Announce, Inserts
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
@@ -16,11 +17,12 @@ _TYPES = {
     "kwargs": "text", "options": "text", "metadata": "text", "max_tries": "integer",
     "priority": "smallint", "band": "smallint", "rank": "bigint", "gate": "text",
     "task_id": "text", "unique_key": "text", "trace": "text", "run_after": "timestamptz",
+    "schedule_id": "bigint", "scheduled_for": "timestamptz",
 }  # fmt: skip
 _COLUMNS = """
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-    rank, gate, task_id, unique_key, trace, run_after, backend, state, enqueued_at, eligible_at,
-    due_at"""
+    rank, gate, task_id, unique_key, trace, run_after, schedule_id, scheduled_for, backend, state,
+    enqueued_at, eligible_at, due_at"""
 
 # What PRIORITY_AGING adds to the priority's part of a rank; see JobSpec.rank.
 _AGED = "(extract(epoch FROM GREATEST({now}, %(run_after)s::timestamptz)) * 1000)::bigint + "
@@ -41,7 +43,8 @@ WITH stored AS (
     INSERT INTO taskq_job ({_COLUMNS})
     SELECT
         id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-        {{aged}}rank, gate, task_id, unique_key, trace, run_after, %(backend)s,
+        {{aged}}rank, gate, task_id, unique_key, trace, run_after, schedule_id, scheduled_for,
+        %(backend)s,
         CASE WHEN run_after > {{now}} THEN 'SCHEDULED' ELSE 'READY' END,
         {{now}},
         CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
@@ -63,7 +66,8 @@ WITH numbered AS MATERIALIZED (
 INSERT INTO taskq_job (seq, {_COLUMNS})
 SELECT
     seq, id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-    {{aged}}rank, gate, task_id, unique_key, trace, run_after, %(backend)s,
+    {{aged}}rank, gate, task_id, unique_key, trace, run_after, schedule_id, scheduled_for,
+    %(backend)s,
     CASE WHEN run_after > {{now}} THEN 'SCHEDULED' ELSE 'READY' END,
     {{now}},
     CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
@@ -87,6 +91,15 @@ class PostgresqlInserts(Inserts):
         self._point = 1 if aging is None else aging * 1000
         self._aged = "" if aging is None else _AGED
         self._all_aged = "" if aging is None else _ALL_AGED
+
+    def insert(self, specs: Sequence[JobSpec]) -> list[Inserted]:
+        """Store jobs, all or none, and announce them once they can be seen."""
+        if not specs or not all(map(_is_of_tick, specs)):
+            return super().insert(specs)
+        # Thousands of schedules may be due in the same second.
+        enqueued_at = self.store(specs)
+        self._announce()
+        return [Inserted(spec.id, enqueued_at) for spec in specs]
 
     def store(self, specs: Sequence[JobSpec]) -> datetime:
         """Write the rows and return when that was."""
@@ -135,9 +148,20 @@ class PostgresqlInserts(Inserts):
         return rows
 
     def _values(self, spec: JobSpec) -> tuple[Any, ...]:
+        origin = spec.origin or NO_ORIGIN
         return (
             spec.id, spec.task, spec.queue, spec.tenant, spec.args, spec.kwargs, spec.options,
             spec.metadata, spec.max_tries, spec.priority, spec.band,
             -int(spec.priority * self._point), spec.gate, spec.task_id, spec.unique_key, spec.trace,
-            spec.run_after,
+            spec.run_after, origin.schedule_id, origin.scheduled_for,
         )  # fmt: skip
+
+
+def _is_of_tick(spec: JobSpec) -> bool:
+    """Tell whether a job comes from a schedule, and has nothing else that only few have."""
+    origin = spec.origin
+    return (
+        origin is not None
+        and spec.unique_key is None
+        and origin == Origin(schedule_id=origin.schedule_id, scheduled_for=origin.scheduled_for)
+    )
