@@ -37,6 +37,13 @@ def find_call_faults(definition: Definition) -> Iterator[Fault]:
     except JobUnloadable as error:
         yield Fault("task", f"task: expected the import path of a registered task. {error}")
         return
+    if getattr(task, "task_id", None) is not None:
+        yield Fault(
+            "task",
+            f"task: expected one without a task_id of its own, got {definition.task!r}. Each tick "
+            "has a job; overlap says what becomes of it while an earlier one has not ended.",
+        )
+        return
     yield from _find_argument_faults(task, definition)
     wrong = find_backend_fault(definition.backend or task.backend)
     if wrong is not None:

@@ -34,6 +34,7 @@ class CodeSchedule:
             options = payload.decode(options_of(task, registered) or "{}")
         except InvalidTask as error:
             raise InvalidSchedule(f"task: {error}") from error
+        _check_own(self.call)
         tenant = options.pop("tenant", None)
         settings = dict(self.settings)
         for key in settings.keys() & {"every", "jitter"}:
@@ -53,3 +54,14 @@ class CodeSchedule:
             options=options,
             **settings,
         )
+
+
+def _check_own(call: Signature) -> None:
+    """Refuse options of a call that say when it runs, or under which id."""
+    for name in ("run_after", "task_id", "on_duplicate"):
+        value = getattr(call.task, name)
+        if value is not None:
+            raise InvalidSchedule(
+                f"{name}: expected a call without it, got {value!r}. The schedule says when the "
+                "call is made, and each tick has a job of its own."
+            )

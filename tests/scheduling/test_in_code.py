@@ -102,6 +102,7 @@ def test_what_is_no_list_of_paths_is_an_error(given: Any) -> None:
         (lambda: cron("@daily", tasks.nothing.s(1), name="x"), "args: expected what nothing"),
         (lambda: cron("@daily", tasks.nothing, name="x", overlap="no"), "overlap: expected one of"),
         (lambda: cron("@daily", tasks.nothing, name=""), "name: expected a name"),
+        (lambda: cron("@daily", tasks.nothing.s().using(task_id="a"), name="x"), "task_id: exp"),
     ],
 )
 def test_a_schedule_that_cannot_run_is_an_error(code: list[Any], schedule: Any, told: str) -> None:
