@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from django_taskq.admin import cells
+from django_taskq.admin import cells, places
 from django_taskq.management.schedules import local
+from django_taskq.models import Job
 from django_taskq.models.schedule import Schedule, Tick
 from django_taskq.scheduling.runs import Run
 
@@ -47,6 +50,23 @@ def job_cell(tick: Tick, state: str | None, link: Link | None) -> SafeString | s
     if link is None:
         return state
     return format_html('<a href="{}">{}</a>', link(tick.job_id), state)
+
+
+def origin_cell(job: Job, site: str) -> SafeString | str:
+    """Return the schedule whose tick made a job, and the due instant."""
+    if job.schedule_id is None:
+        return cells.NOTHING
+    due = cells.moment(job.scheduled_for)
+    database = job._state.db
+    row = Schedule._default_manager.using(database).filter(pk=job.schedule_id).first()
+    if row is None:
+        return f"removed since, due {due}"
+    opts = Schedule._meta
+    page = reverse(
+        f"admin:{opts.app_label}_{opts.model_name}_change", args=(row.pk,), current_app=site
+    )
+    filters = urlencode({places.LIST_PARAMETER: f"{places.DATABASE_PARAMETER}={database}"})
+    return format_html('<a href="{}?{}">{}</a>, due {}', page, filters, cells.line(row.name), due)
 
 
 def _table(header: Sequence[str], row: str, values: Iterable[tuple[Any, ...]]) -> SafeString | str:

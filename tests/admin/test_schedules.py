@@ -100,6 +100,18 @@ def test_a_page_shows_the_runs_and_the_ticks_with_links_to_their_jobs(
         assert (f"/admin/django_taskq/job/{job.public_id}/change/" in text) is has_link
 
 
+def test_a_jobs_page_leads_to_the_schedule_that_made_it(sign_in: SignIn, alias: str) -> None:
+    row = added(alias)
+    client = sign_in("*")
+    act(client, "run_schedules_now", alias)
+    job = Job.objects.using(database_of(alias)).get()
+    page = f"/admin/django_taskq/job/{job.public_id}/change/"
+    text = client.get(page).content.decode()
+    assert f'<a href="{page_of(row)}">nightly</a>, due ' in text
+    edits.remove(row)
+    assert "removed since, due " in client.get(page).content.decode()
+
+
 def reader(*permissions: str) -> Any:
     from django.contrib.auth.models import Permission, User
 
