@@ -145,36 +145,35 @@ def test_a_schedule_is_added_for_a_task_that_can_be_chosen(sign_in: SignIn, alia
     assert LogEntry.objects.get().object_repr == "report"
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "sentence"),
-    [
-        ({"name": ""}, "name", "This field is required."),
-        ({"name": "known"}, "name", "A schedule has this name already."),
-        ({"task": "os.getcwd"}, "task", "Select a valid choice."),
-        ({"expression": "0 0 30 2 *"}, "expression", "never"),
-        ({"expression": ""}, "expression", "Expected one of expression, every, at, got none."),
-        ({"expression": "", "every": "soon"}, "every", "expected seconds or a duration like 30s"),
-        ({"expression": "", "at": "noon"}, "at", "Expected a time like 2026-12-24T18:00"),
-        ({"timezone": "Mars"}, "timezone", "timezone: expected the name of an IANA time zone"),
-        ({"args": "[1, 2]"}, "args", "args: expected what echo("),
-        ({"args": "{}x"}, "args", "Extra data"),
-        ({"kwargs": "[1]"}, "kwargs", "Expected a JSON object, got &#x27;[1]&#x27;."),
-        ({"options": '{"max_trys": 3}'}, "options", "Did you mean max_tries?"),
-        ({"priority": "101"}, "priority", "priority"),
-        ({"catchup_limit": "5"}, "catchup", "catchup: expected none, last, all or all:N"),
-        ({"jitter": "-1"}, "jitter", "jitter: expected seconds from 0 to 86400"),
-    ],
-)
-def test_a_form_says_what_is_wrong_at_the_field(
-    sign_in: SignIn, changes: dict[str, str], field: str, sentence: str
-) -> None:
+WRONG: list[tuple[dict[str, str], str, str]] = [
+    ({"name": ""}, "name", "This field is required."),
+    ({"name": "known"}, "name", "A schedule has this name already."),
+    ({"task": "os.getcwd"}, "task", "Select a valid choice."),
+    ({"expression": "0 0 30 2 *"}, "expression", "never"),
+    ({"expression": ""}, "expression", "Expected one of expression, every, at, got none."),
+    ({"expression": "", "every": "soon"}, "every", "expected seconds or a duration like 30s"),
+    ({"expression": "", "at": "noon"}, "at", "Expected a time like 2026-12-24T18:00"),
+    ({"timezone": "Mars"}, "timezone", "timezone: expected the name of an IANA time zone"),
+    ({"args": "[1, 2]"}, "args", "args: expected what echo("),
+    ({"args": "{}x"}, "args", "Extra data"),
+    ({"kwargs": "[1]"}, "kwargs", "Expected a JSON object, got &#x27;[1]&#x27;."),
+    ({"options": '{"max_trys": 3}'}, "options", "Did you mean max_tries?"),
+    ({"priority": "101"}, "priority", "priority"),
+    ({"catchup_limit": "5"}, "catchup", "catchup: expected none, last, all or all:N"),
+    ({"jitter": "-1"}, "jitter", "jitter: expected seconds from 0 to 86400"),
+]
+
+
+def test_a_form_says_what_is_wrong_at_the_field(sign_in: SignIn) -> None:
     added(name="known")
+    client = sign_in("*")
     url = f"{LIST}add/"
-    given = {"name": "report", "task": ECHO, "expression": "@daily", **changes}
-    page = send(sign_in("*"), url, **given)
-    assert page.status_code == 200
-    assert list(page.context["adminform"].form.errors) == [field]
-    assert sentence in page.content.decode()
+    for changes, field, sentence in WRONG:
+        given = {"name": "report", "task": ECHO, "expression": "@daily", **changes}
+        page = send(client, url, **given)
+        assert page.status_code == 200
+        assert list(page.context["adminform"].form.errors) == [field], changes
+        assert sentence in page.content.decode(), changes
     assert [row.name for row in Schedule.objects.all()] == ["known"]
 
 

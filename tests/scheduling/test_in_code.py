@@ -11,16 +11,18 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from django_taskq.checks import check_project, check_schedules
-from django_taskq.control import database_of
+from django_taskq.control import database_of, get_job
 from django_taskq.exceptions import InvalidSchedule
-from django_taskq.models import Schedule
+from django_taskq.models import Schedule, Tick
 from django_taskq.schedules import at, cron, every
 from django_taskq.scheduling import edits
 from django_taskq.scheduling.columns import definition_of
 from django_taskq.scheduling.in_code import find_in_code
 from django_taskq.scheduling.synchronising import sync_schedules
 from tests.app import tasks
+from tests.deadlines import wait_until
 from tests.each_database import on_all_databases, on_each_database
+from tests.running import running
 from tests.scheduling import changing
 from tests.scheduling.definitions import ECHO, added
 
@@ -235,3 +237,13 @@ def test_one_that_moves_to_another_alias_is_off_in_the_old_place(code: list[Any]
     assert edits.is_gone(stored("default")["minutely"])
     assert stored("postgresql")["minutely"].enabled
     assert definition_of(stored("postgresql")["minutely"]).backend == "postgresql"
+
+
+@on_each_database
+def test_a_worker_fires_them_from_its_start_on(code: list[Any], alias: str) -> None:
+    code.append(every(1, tasks.echo.s(7).using(backend=alias), name="secondly"))
+    ticks = Tick.objects.using(database_of(alias)).filter(job_id__isnull=False)
+    with running(alias, is_scheduler=True):
+        wait_until(ticks.exists, what="a tick")
+        id = str(ticks[0].job_id)
+        wait_until(lambda: get_job(id, alias).state == "SUCCESSFUL", what="its job to end")
