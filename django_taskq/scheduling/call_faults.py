@@ -5,9 +5,10 @@ from datetime import timedelta
 from inspect import signature
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.tasks import task_backends
 from django.tasks.base import Task as DjangoTask
-from django.tasks.exceptions import InvalidTask, InvalidTaskBackend
+from django.tasks.exceptions import InvalidTask
 
 from django_taskq.control import durable_aliases, store_of
 from django_taskq.exceptions import JobUnloadable
@@ -58,10 +59,10 @@ def find_backend_fault(alias: str) -> str | None:
         return f"backend: expected one of {', '.join(task_backends)}, got {alias!r}."
     try:
         store_of(alias)
-    except InvalidTaskBackend as error:
+        if can_tick(alias):
+            return None
+    except ImproperlyConfigured as error:
         return f"backend: {error}"
-    if can_tick(alias):
-        return None
     durable = ", ".join(durable_aliases()) or "an alias with durable jobs"
     return (
         f"backend: the jobs of {alias!r} live in the memory of one process. Set "

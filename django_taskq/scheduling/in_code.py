@@ -11,7 +11,8 @@ from django.utils.module_loading import import_string
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.project import read_schedule_paths
 from django_taskq.scheduling.code_schedule import CodeSchedule
-from django_taskq.scheduling.validation import settle
+from django_taskq.scheduling.definition import Fault
+from django_taskq.scheduling.validation import find_faults
 
 
 class InCode(NamedTuple):
@@ -40,17 +41,23 @@ def find_in_code() -> InCode:
     return found
 
 
-def find_problems() -> Iterator[str]:
-    """Return what is wrong with the schedules in code, in a sentence for each thing."""
+def find_problems() -> Iterator[Fault]:
+    """Return what is wrong with the schedules in code.
+
+    A fault of the field `backend` is one of the settings: others may have a backend that ticks.
+    """
     found = find_in_code()
-    yield from found.problems
+    yield from (Fault("", problem) for problem in found.problems)
     now = datetime.now(UTC)
     for name, schedule in found.schedules.items():
         try:
             # One whose time is over may stay in the code.
-            settle(schedule.definition(), now, must_fire=False)
+            faults = find_faults(schedule.definition(), now, must_fire=False)
         except InvalidSchedule as error:
-            yield f"The schedule {name!r} in TASKQ['SCHEDULES']: {error}"
+            faults = [Fault("", str(error))]
+        for fault in faults:
+            told = f"The schedule {name!r} in TASKQ['SCHEDULES']: {fault.told}"
+            yield fault._replace(told=told)
 
 
 def _schedules_under(path: str) -> list[CodeSchedule]:

@@ -113,6 +113,18 @@ def test_a_schedule_that_cannot_run_is_an_error(code: list[Any], schedule: Any, 
     assert (message.id, told in message.msg) == ("django_taskq.E012", True), message.msg
 
 
+@pytest.mark.parametrize(
+    "backend",
+    ["django.tasks.backends.dummy.DummyBackend", "django_taskq.backends.ThreadPoolBackend"],
+)
+def test_a_backend_that_fires_nothing_is_a_warning(code: list[Any], backend: str) -> None:
+    code.append(cron("@daily", tasks.nothing, name="x"))
+    with override_settings(TASKS={"default": {"BACKEND": backend, "QUEUES": []}}):
+        (message,) = check_schedules()
+    assert (message.id, message.is_serious()) == ("django_taskq.W002", False)
+    assert "The schedule 'x' in TASKQ['SCHEDULES']: backend: " in message.msg
+
+
 def test_two_schedules_of_one_name_are_an_error(code: list[Any]) -> None:
     code += [minutely("default"), minutely("default")]
     (message,) = check_schedules()
