@@ -103,14 +103,18 @@ def cancel_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -
 
 def cancel_known(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[Change]:
     """Cancel those of the jobs that still exist; the change of one that does not says so."""
-    store = store_of(backend)
-    changes = store.cancel(_parsed(ids))
+    changes = store_of(backend).cancel(_parsed(ids))
+    tell_canceled(changes, backend)
+    return changes
+
+
+def tell_canceled(changes: Iterable[Change], backend: str) -> None:
+    """Send `job_canceled` for those of the jobs that a cancel has ended."""
     canceled = [item.id for item in changes if item.after == State.CANCELED != item.before]
     if job_canceled.has_listeners() and canceled:
         sender = type(task_backends[backend])
-        for record in store.get(canceled):
+        for record in store_of(backend).get(canceled):
             job_canceled.send_robust(sender, task_result=result_of(record), duration=None)
-    return changes
 
 
 def retry(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> TaskResult:

@@ -19,7 +19,7 @@ from django_taskq.scheduling.calls import Call
 from django_taskq.scheduling.decisions import Verdict
 from django_taskq.scheduling.dues import timing_of
 from django_taskq.scheduling.places import place_of
-from django_taskq.scheduling.round import insert_jobs, tick_of
+from django_taskq.scheduling.writing import insert_jobs, tick_of
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.stores.database.many import write_columns

@@ -10,7 +10,7 @@ from django_taskq.models.schedule import Decision
 from django_taskq.scheduling.calls import Call
 from django_taskq.scheduling.decisions import Verdict
 from django_taskq.scheduling.places import place_of
-from django_taskq.scheduling.round import insert_jobs, tick_of
+from django_taskq.scheduling.writing import insert_jobs, tick_of
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.stores.database.place import Place
 

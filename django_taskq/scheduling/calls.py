@@ -35,8 +35,8 @@ class Call:
             schedule.options,
         )
         self._schedule = schedule
-        self._args: list[Any] = payload.decode(schedule.args)
-        self._kwargs: dict[str, Any] = payload.decode(schedule.kwargs)
+        self._args: list[Any] = _read("args", schedule.args, list)
+        self._kwargs: dict[str, Any] = _read("kwargs", schedule.kwargs, dict)
         backend: Any = task_backends[schedule.backend]
         self._backend = backend
         self._is_derived = not backend.store.is_transactional
@@ -58,6 +58,13 @@ class Call:
         if self._is_derived:
             changes["id"] = _id_of(schedule.pk, due)
         return spec._replace(**changes)
+
+
+def _read(column: str, text: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
+    stored = payload.decode(text)
+    if not isinstance(stored, kind):
+        raise ValueError(f"{column}: expected JSON of a {kind.__name__}, got {text[:100]!r}.")
+    return stored
 
 
 @lru_cache(maxsize=10_000)

@@ -6,7 +6,7 @@ from django_taskq.models import Schedule, Tick
 from django_taskq.models.schedule import Decision
 from django_taskq.scheduling.decisions import Verdict
 from django_taskq.scheduling.dues import MOST_NOTED, timing_of
-from django_taskq.scheduling.round import tick_of
+from django_taskq.scheduling.writing import tick_of
 from django_taskq.stores.database.clock import aware
 
 _INSTANT = timedelta(microseconds=1)

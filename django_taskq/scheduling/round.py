@@ -4,21 +4,21 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.tasks import task_backends
 from django.tasks.base import Task as DjangoTask
 
-from django_taskq.control import cancel_known
+from django_taskq.control import cancel_known, tell_canceled
 from django_taskq.exceptions import JobUnloadable
-from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.spec import JobSpec
 from django_taskq.models import Schedule, Tick
-from django_taskq.models.schedule import Overlap
+from django_taskq.models.schedule import Decision, Overlap
 from django_taskq.scheduling.calls import Call
 from django_taskq.scheduling.decisions import Verdict, decide, is_catching_up
 from django_taskq.scheduling.dues import dues_of
+from django_taskq.scheduling.writing import insert_jobs, tick_of
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.stores.database.many import write_columns
@@ -43,7 +43,7 @@ class Planned(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What a look at one schedule comes to; `cancels` are jobs to cancel."""
+    """What a look at one schedule comes to; `cancels` are jobs to cancel where it fires."""
 
     planned: list[Planned]
     cancels: list[str]
@@ -66,8 +66,17 @@ class Round:
         """
         unfinished = self._unfinished(rows)
         looked = [self._look(row, unfinished) for row in rows]
-        planned = self._write_ticks([item for each in looked for item in each.planned])
-        self._cancel([id for each in looked for id in each.cancels])
+        wanted = [item for each in looked for item in each.planned]
+        planned = self._write_ticks(self._without_held(wanted))
+        fired = {item.tick.schedule_id for item in planned}
+        self._cancel(
+            [
+                id
+                for row, each in zip(rows, looked, strict=True)
+                if row.pk in fired
+                for id in each.cancels
+            ]
+        )
         self._insert(planned)
         self._move(rows, planned)
 
@@ -105,8 +114,7 @@ class Round:
             row.overlap != Overlap.SKIP or is_catching_up(dues, row.catchup)
         )
         planned = self._plan(row, verdicts, 1 if is_gated else None)
-        fires = any(item.spec is not None for item in planned)
-        cancels = running if fires and row.overlap == Overlap.CANCEL else []
+        cancels = running if row.overlap == Overlap.CANCEL else []
         row.next_at = storable(dues.next_at)
         if dues.instants:
             row.last_due_at = storable(dues.instants[-1])
@@ -141,6 +149,14 @@ class Round:
         )
         self.resting.append(row.pk)
 
+    def _without_held(self, planned: list[Planned]) -> list[Planned]:
+        """Skip ticks whose predictable id an unfinished job has, or an earlier tick."""
+        keys = [item.spec.unique_key for item in planned if item.spec and item.spec.unique_key]
+        if not keys:
+            return planned
+        taken = set(self._store.holders(list(dict.fromkeys(keys))))
+        return [_skip_held(item, taken) for item in planned]
+
     def _write_ticks(self, planned: Sequence[Planned]) -> list[Planned]:
         """Write ticks; return those with jobs whose instant nobody had decided before."""
         if not planned:
@@ -159,8 +175,14 @@ class Round:
         return [item for item in wanted if (item.tick.schedule_id, item.tick.job_id) in written]
 
     def _cancel(self, ids: Sequence[str]) -> None:
-        if ids:
-            cancel_known(ids, self._place.backend)
+        if not ids:
+            return
+        backend, database = self._place.backend, self._place.database
+        if self._store.is_local:
+            transaction.on_commit(partial(cancel_known, ids, backend), using=database)
+        else:
+            changes = self._store.cancel(ids)
+            transaction.on_commit(partial(tell_canceled, changes, backend), using=database)
 
     def _insert(self, planned: Sequence[Planned]) -> None:
         insert_jobs(
@@ -180,36 +202,17 @@ class Round:
         write_columns(self._place, rows, _COLUMNS)
 
 
-def tick_of(row: Schedule, verdict: Verdict, now: datetime) -> Tick:
-    """Return the row of what was decided."""
-    return Tick(
-        schedule_id=row.pk,
-        due_at=storable(verdict.due_at),
-        decision=verdict.decision,
-        late=max(0.0, (now - verdict.due_at).total_seconds()),
-        reason=verdict.reason,
-        decided_at=storable(now),
-    )
-
-
-def insert_jobs(place: Place, store: Store, jobs: Sequence[tuple[DjangoTask, JobSpec]]) -> None:
-    """Store the jobs of ticks, within the caller's transaction if the store can.
-
-    A local store gets them after the commit: they are gone with its process anyway.
-    """
-    if not jobs:
-        return
-    if store.is_local:
-        transaction.on_commit(partial(_insert_now, place, store, jobs), using=place.database)
-    else:
-        _insert_now(place, store, jobs)
-
-
-def _insert_now(place: Place, store: Store, jobs: Sequence[tuple[DjangoTask, JobSpec]]) -> None:
-    inserted: list[Inserted] = store.insert([spec for _, spec in jobs])
-    backend: Any = task_backends[place.backend]
-    stored = [(task, spec, item) for (task, spec), item in zip(jobs, inserted, strict=True)]
-    transaction.on_commit(partial(backend.report, stored), using=place.database)
+def _skip_held(item: Planned, taken: set[str]) -> Planned:
+    key = None if item.spec is None else item.spec.unique_key
+    if item.spec is None or key is None:
+        return item
+    if key not in taken:
+        taken.add(key)
+        return item
+    tick = item.tick
+    tick.decision, tick.job_id = Decision.SKIPPED, None
+    tick.reason = f"A job with the task_id {item.spec.task_id!r} had not ended."
+    return Planned(tick)
 
 
 def switch_off(row: Schedule, error: Exception) -> None:

@@ -44,11 +44,15 @@ class Scheduler:
         self._resting: dict[int, float] = {}
         self._has_begun = False
 
-    def tick(self) -> float:
-        """Fire a batch of what is due; return the seconds until the next look."""
+    def keep(self) -> float:
+        """Tick; the first time bring the schedules of the code up to date before."""
         if not self._has_begun:
             sync_schedules(self._store.alias)
             self._has_begun = True
+        return self.tick()
+
+    def tick(self) -> float:
+        """Fire a batch of what is due; return the seconds until the next look."""
         pause = self._tick()
         return min(pause, self._tidying.tidy())
 

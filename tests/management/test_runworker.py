@@ -55,6 +55,11 @@ def plans(*words: str) -> tuple[Plan, ...]:
         (["--steal", "a"], "--steal: a worker steals when its own tenants have nothing"),
         (["--steal", "*"], "Name these with --tenants, or leave --steal out"),
         (["--steal", ",", "--tenants", "a"], "--steal: expected names separated by commas"),
+        (
+            ["--scheduler-only", "--burst"],
+            "--scheduler-only: it takes no jobs, so that with --burst",
+        ),
+        (["mail", "--scheduler-only"], "--scheduler-only: pools are there to take jobs"),
         (["--name", "a\nb"], "--name: expected printable characters only"),
         (["--name", "x" * 101], "--name: expected text of at most 100 characters"),
     ],
@@ -209,3 +214,23 @@ def test_a_bad_pool_is_no_pool_to_run() -> None:
     called = call("runworker", "mail")
     assert called.status == 2
     assert "TASKQ['WORKERS']['mail']: 'threads': expected a whole number" in called.err
+
+
+@override_settings(TASKQ={"WORKERS": POOLS | {"quiet": {"scheduler": False}}})
+def test_one_worker_of_a_process_fires_the_schedules_of_an_alias() -> None:
+    assert [plan.settings.is_scheduler for plan in plans("quiet", "mail", "acme")] == [
+        *[False] * (len(plans("quiet"))),
+        True,
+        False,
+    ]
+    assert not any(plan.settings.is_scheduler for plan in plans("mail", "--no-scheduler"))
+
+
+def test_a_worker_may_leave_schedules_to_others_or_do_nothing_else() -> None:
+    (plain,), (none,), (only,) = (
+        plans("--backend", "default", *words)
+        for words in ((), ("--no-scheduler",), ("--scheduler-only",))
+    )
+    assert (plain.settings.is_scheduler, plain.settings.is_idle) == (True, False)
+    assert (none.settings.is_scheduler, none.settings.is_idle) == (False, False)
+    assert (only.settings.is_scheduler, only.settings.is_idle) == (True, True)

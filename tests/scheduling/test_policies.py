@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 
 from django_taskq.jobs.states import State
 from django_taskq.models.schedule import Catchup, Overlap
 from django_taskq.scheduling.by_hand import run_now
-from tests.scheduling.stage import Stage
+from django_taskq.scheduling.pauses import note_paused
+from tests.scheduling.stage import NOON, Stage
 from tests.stores.jobs import claim, finish, join, success
 
 
@@ -103,3 +105,24 @@ def test_a_tick_whose_job_before_was_deleted_fires(stage: Stage, overlap: Overla
     stage.move(minutes=5)
     stage.tick()
     assert stage.decisions(schedule) == ["fired", "fired"]
+
+
+def test_a_tick_whose_predictable_id_is_taken_is_skipped(stage: Stage) -> None:
+    stage.add("other", every=1800.0)
+    schedule = stage.add(task="tests.scheduling.tasks.named")
+    for _ in range(2):
+        stage.move(minutes=5)
+        stage.tick()
+    assert stage.decisions(schedule) == ["fired", "skipped"]
+    assert "'the one'" in (stage.ticks(schedule)[1].reason or "")
+    schedule.refresh_from_db()
+    assert schedule.enabled
+
+
+def test_what_passes_while_a_schedule_is_off_is_noted_when_it_is_switched_on(stage: Stage) -> None:
+    schedule = stage.add()
+    stage.move(minutes=5)
+    stage.tick()
+    stage.move(minutes=11)
+    assert note_paused(schedule, NOON + timedelta(minutes=5), stage.now) == 2
+    assert stage.decisions(schedule) == ["fired", "paused", "paused"]

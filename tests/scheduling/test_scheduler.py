@@ -102,6 +102,7 @@ def test_no_tick_fires_twice_or_is_lost_when_the_clock_is_set(stage: Stage) -> N
         ({"expression": "61 * * * *"}, "61"),
         ({"timezone": "Mars/Olympus"}, "Mars/Olympus"),
         ({"args": "no json"}, "Expecting value"),
+        ({"kwargs": "[1]"}, "kwargs: expected JSON of a dict"),
         ({"priority": 1000}, "priority"),
     ],
 )
