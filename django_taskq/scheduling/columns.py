@@ -5,7 +5,7 @@ from typing import Any
 from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
 from django.tasks.base import Task as DjangoTask
 
-from django_taskq.exceptions import JobUnloadable
+from django_taskq.exceptions import InvalidSchedule, JobUnloadable
 from django_taskq.jobs import payload
 from django_taskq.loading import load_task
 from django_taskq.models.schedule import Catchup, Schedule
@@ -48,16 +48,28 @@ def _task_of(path: str) -> DjangoTask | None:
 
 
 def definition_of(row: Schedule) -> Definition:
-    """Return a stored schedule as it could be given again. Raise ValueError for broken JSON."""
+    """Return a stored schedule as it could be given again.
+
+    Raise InvalidSchedule for JSON that cannot be read, which somebody has written by hand.
+    """
     limit = row.catchup_limit
     return Definition(
         **{name: getattr(row, name) for name in SAME},
         **{name: aware(getattr(row, name)) for name in MOMENTS},
-        args=payload.decode(row.args),
-        kwargs=payload.decode(row.kwargs),
-        options=payload.decode(row.options or "{}"),
+        args=_read("args", row.args),
+        kwargs=_read("kwargs", row.kwargs),
+        options=_read("options", row.options or "{}"),
         catchup=row.catchup if limit is None else f"{row.catchup}:{limit}",
     )
+
+
+def _read(field: str, text: str) -> Any:
+    try:
+        return payload.decode(text)
+    except ValueError as error:
+        raise InvalidSchedule(
+            f"{field}: expected JSON in the row, got {text!r}: {error}", option=field
+        ) from error
 
 
 def read_catchup(text: str) -> tuple[str, int | None]:

@@ -1,8 +1,10 @@
 """The runs of a schedule that are to come, as people read them."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from django_taskq.exceptions import InvalidSchedule
 from django_taskq.models.schedule import Schedule
 from django_taskq.scheduling.clocks import parse_timezone
 from django_taskq.scheduling.dues import timing_of
@@ -41,7 +43,12 @@ def words_of_time(row: Schedule) -> str:
     if row.every is not None:
         return f"every {words_of_seconds(row.every)}"
     at = aware(row.at)
-    return "-" if at is None else f"at {at.astimezone(parse_timezone(row.timezone)).isoformat()}"
+    if at is None:
+        return "-"
+    # Of a zone that this machine has not, the instant is still known.
+    with suppress(InvalidSchedule):
+        at = at.astimezone(parse_timezone(row.timezone))
+    return f"at {at.isoformat()}"
 
 
 def words_of_seconds(seconds: float) -> str:

@@ -197,6 +197,22 @@ def test_what_cannot_be_done_ends_with_status_1_and_a_sentence(alias: str) -> No
 
 
 @on_each_database
+def test_a_row_that_cannot_be_read_is_listed_and_breaks_nothing(alias: str) -> None:
+    added(alias, name="once", at=datetime(2100, 1, 1, tzinfo=UTC))
+    added(alias, name="report")
+    rows(alias).update(timezone="Mars/Base", args="[")
+    on = ("--backend", alias)
+    listed = schedule("list", *on).out
+    assert "at 2100-01-01T00:00:00+00:00" in listed
+    assert "report" in listed
+    assert '"["' in schedule("show", "report", *on).out
+    schedule("disable", "report", *on)
+    for verb in ("next", "enable", "run"):
+        called = schedule(verb, "report", *on)
+        assert (called.status, bool(called.err)) == (1, True), verb
+
+
+@on_each_database
 def test_remove_deletes_it(alias: str) -> None:
     added(alias)
     assert "was removed" in schedule("remove", "nightly", "--backend", alias).out

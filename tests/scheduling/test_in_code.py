@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from tests.each_database import on_all_databases, on_each_database
 from tests.running import running
 from tests.scheduling import changing
 from tests.scheduling.definitions import ECHO, added
+from tests.stores.jobs import Thread
 
 KEPT = "tests.scheduling.kept"
 CHANGING = "tests.scheduling.changing.schedules"
@@ -158,6 +160,22 @@ def test_a_worker_that_starts_stores_them_marked_as_from_the_code(
         sync_schedules(alias)
     assert len(queries) == 1
     assert stored(alias)["minutely"].revision == 0
+
+
+@on_each_database
+def test_workers_that_start_at_once_store_each_once(
+    code: list[Any], alias: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    code += [minutely(alias, f"s{n}") for n in range(10)]
+    for args in ("[]", "[1]"):
+        threads = [Thread(partial(sync_schedules, alias)) for _ in range(4)]
+        for thread in threads:
+            thread.result()
+        rows = stored(alias)
+        assert sorted(rows) == sorted(schedule.name for schedule in code)
+        assert {(row.enabled, row.args) for row in rows.values()} == {(True, args)}
+        code[:] = [minutely(alias, f"s{n}", 1) for n in range(10)]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @on_each_database

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
+from django_taskq.exceptions import InvalidSchedule
 from django_taskq.management import arguments, schedule_arguments, schedules, tables
 from django_taskq.management.arguments import WRONG
 from django_taskq.management.backfilling import BackfillingCommand
@@ -99,7 +100,12 @@ class Command(BackfillingCommand, ImportingCommand):
         self._tell(options, self.named(options), note)
 
     def _run(self, options: dict[str, Any]) -> None:
-        tick = run_now(self.named(options))
+        row = self.named(options)
+        try:
+            tick = run_now(row)
+        except (TypeError, ValueError) as error:
+            # What a row holds that nobody has checked: it was written by hand.
+            raise InvalidSchedule(f"The schedule {row.name!r} cannot be run: {error}") from error
         if options["format"] == "json":
             self.write_json(schedules.value_of_tick(tick, None))
         else:
