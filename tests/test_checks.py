@@ -49,6 +49,7 @@ GOOD: dict[str, list[Any]] = {
     ],
     "MAX_WORKERS": [None, 1, 10],
     "MAX_RESULTS": [0, 1000],
+    "SCHEDULER": [True, False],
 }
 BAD: dict[str, list[Any]] = {
     "MIDDLEWARE": [None, "django_taskq.middleware.MaxTries", MaxTries, 5, {}],
@@ -94,6 +95,7 @@ BAD: dict[str, list[Any]] = {
     ],
     "MAX_WORKERS": [0, *NONE_OF_THESE],
     "MAX_RESULTS": [None, *NONE_OF_THESE],
+    "SCHEDULER": [None, 1, "yes"],
 }
 READERS = DURABLE | POOL
 

@@ -5,10 +5,22 @@ from datetime import UTC, datetime
 import pytest
 
 from django_taskq.jobs.ids import new_id
+from django_taskq.jobs.limits import NO_GATE, gate_of, gate_within
 from django_taskq.jobs.origin import Origin
 from django_taskq.stores.base import Store
 from tests.stores.contracts.naming import named
-from tests.stores.jobs import claim_one, insert, join, record
+from tests.stores.jobs import (
+    TASK,
+    claim,
+    claim_one,
+    finish,
+    insert,
+    insert_many,
+    join,
+    now_of,
+    record,
+    success,
+)
 
 DUE = datetime(2030, 10, 27, 1, 30, 0, 250_000, tzinfo=UTC)
 
@@ -44,3 +56,35 @@ class Origins:
         (copy,) = store.requeue([id])
         found = record(store, copy.id)
         assert (found.run_id, found.node, found.schedule_id) == (None, None, None)
+
+    @pytest.mark.parametrize("own", [NO_GATE, gate_of(TASK, 4, None)])
+    def test_a_gate_may_bound_how_many_jobs_of_a_schedule_run(self, store: Store, own: str) -> None:
+        origin = Origin(schedule_id=7, scheduled_for=DUE)
+        insert(store, origin=origin, gate=own)
+        join(store)
+        # One that its own gate does not count counts all the same.
+        plain = claim_one(store)
+        insert_many(store, 3, origin=origin, gate=gate_within(own, TASK, 7, 2))
+        other = origin._replace(schedule_id=8)
+        (apart,) = insert_many(store, 1, origin=other, gate=gate_within(own, TASK, 8, 2))
+        first = claim(store, 10)
+        assert len(first) == 2
+        assert apart in {claimed.id for claimed in first}
+        assert claim(store, 10) == []
+        finish(store, success(plain))
+        assert len(claim(store, 10)) == 1
+        finish(store, *map(success, first))
+        assert len(claim(store, 10)) == 1
+
+    def test_the_unfinished_among_jobs_are_told_apart(self, store: Store) -> None:
+        waiting, running, ended = insert_many(store, 3)
+        join(store)
+        claims = {claimed.id: claimed for claimed in claim(store, 3)}
+        finish(store, success(claims[ended]))
+        store.release(claims[waiting].worker_id, [])
+        found = store.unfinished([waiting, running, ended, new_id()])
+        assert found == {waiting, running}
+        assert store.unfinished([]) == frozenset()
+
+    def test_a_store_tells_the_time(self, store: Store) -> None:
+        assert now_of(store) <= store.now() <= now_of(store)
