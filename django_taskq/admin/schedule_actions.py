@@ -86,4 +86,5 @@ def _disable(row: Schedule) -> str | None:
 
 
 def _run(row: Schedule) -> str | None:
+    edits.check_backend(row)
     return f"Enqueued the job {run_now(row).job_id}."

@@ -10,8 +10,9 @@ from django.utils.safestring import SafeString
 
 from django_taskq.admin import cells, places
 from django_taskq.management.schedules import local
-from django_taskq.models import Job
+from django_taskq.models import Backfill, Job
 from django_taskq.models.schedule import Schedule, Tick
+from django_taskq.scheduling.progress import Progress
 from django_taskq.scheduling.runs import Run
 
 type Link = Callable[[Any], str]
@@ -37,6 +38,22 @@ def ticks_block(ticks: Iterable[tuple[Tick, str | None]], link: Link | None) -> 
                 f"{tick.late:.1f} s", job_cell(tick, state, link), cells.line(tick.reason),
             )
             for tick, state in ticks
+        ),
+    )  # fmt: skip
+
+
+def backfills_block(found: Iterable[tuple[Backfill, Progress]]) -> SafeString | str:
+    """Return backfills with how far they are."""
+    return _table(
+        ("from", "to", "at once", "jobs made", "waiting", "running", "ended", "of them failed"),
+        "<td>{}</td>" * 8,
+        (
+            (
+                cells.moment(row.from_at), cells.moment(row.until_at),
+                row.max_running or "any number", progress.made, progress.waiting,
+                progress.running, progress.ended, progress.failed,
+            )
+            for row, progress in found
         ),
     )  # fmt: skip
 

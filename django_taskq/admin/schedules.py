@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.tasks.exceptions import InvalidTaskBackend
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,19 +21,20 @@ from django_taskq.admin.schedule_form import ScheduleForm
 from django_taskq.admin.workers import may_see_jobs
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.management.schedules import local, runs_of
-from django_taskq.models import Job, Schedule, Tick
+from django_taskq.models import Backfill, Job, Schedule, Tick
 from django_taskq.models.schedule import Source
 from django_taskq.scheduling import edits
+from django_taskq.scheduling.progress import Progress, progress_of
 from django_taskq.scheduling.runs import Run, words_of_time
 from django_taskq.scheduling.ticks import latest_ticks
 
-SHOWN_RUNS, SHOWN_TICKS = 5, 50
+SHOWN_RUNS, SHOWN_TICKS, SHOWN_BACKFILLS = 5, 50, 3
 CALL = ("name", "enabled", "task", "args", "kwargs")
 TIMES = ("expression", "every", "at", "timezone", "start_at", "end_at", "jitter")
 HOW = (
     "backend", "queue", "tenant", "priority", "options", "catchup", "catchup_limit", "overlap",
 )  # fmt: skip
-SEEN = ("kept_in", "reason_line", "next_runs", "last_ticks")
+SEEN = ("kept_in", "reason_line", "next_runs", "last_ticks", "backfills")
 
 
 class ScheduleList(ChangeList):
@@ -84,6 +86,7 @@ class ScheduleAdmin(ScheduleActions):
         row: Any = super().get_object(request, object_id, from_field)
         if row is not None:
             row.ticks_shown = latest_ticks(row, SHOWN_TICKS)
+            row.backfills_shown = _backfills_of(row)
             row.has_links = may_see_jobs(self.admin_site, request)
         return row  # type: ignore[no-any-return]
 
@@ -230,6 +233,20 @@ class ScheduleAdmin(ScheduleActions):
         """Return the latest ticks with their jobs."""
         link = partial(_link, self.admin_site.name) if getattr(row, "has_links", False) else None
         return schedule_cells.ticks_block(getattr(row, "ticks_shown", ()), link)
+
+    @admin.display(description="backfills")
+    def backfills(self, row: Schedule) -> SafeString | str:
+        """Return the latest backfills and how far they are."""
+        return schedule_cells.backfills_block(getattr(row, "backfills_shown", ()))
+
+
+def _backfills_of(row: Schedule) -> list[tuple[Backfill, Progress]]:
+    found = Backfill._default_manager.using(row._state.db).filter(schedule_id=row.pk)
+    try:
+        return [(each, progress_of(each)) for each in found[:SHOWN_BACKFILLS]]
+    except InvalidTaskBackend:
+        # Its alias has gone from TASKS, and nobody can tell how its jobs stand.
+        return []
 
 
 def _next_run(row: Any) -> Run | None:

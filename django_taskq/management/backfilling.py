@@ -10,7 +10,7 @@ from django_taskq.management.arguments import WRONG
 from django_taskq.management.schedule_arguments import local_moment
 from django_taskq.management.scheduling import SchedulingCommand
 from django_taskq.models import Backfill, Schedule
-from django_taskq.scheduling import backfills
+from django_taskq.scheduling import backfills, edits
 from django_taskq.scheduling.clocks import instant_of, parse_timezone
 from django_taskq.scheduling.progress import Progress, progress_of
 from django_taskq.stores.database.clock import aware
@@ -51,6 +51,7 @@ class BackfillingCommand(SchedulingCommand):
 
     def _backfill(self, options: dict[str, Any]) -> None:
         row = self.named(options)
+        edits.check_backend(row)
         if options["since"] is not None and not options["stop"]:
             found = [self._begun(row, options)]
         else:

@@ -15,6 +15,7 @@ from django.db.models import F, QuerySet
 
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.models.schedule import Schedule, Source
+from django_taskq.scheduling.call_faults import find_backend_fault
 from django_taskq.scheduling.columns import columns_of, definition_of
 from django_taskq.scheduling.definition import Definition
 from django_taskq.scheduling.dues import timing_of
@@ -51,6 +52,13 @@ def every(backend: str | None = None) -> list[Schedule]:
     if backend is not None:
         return list(rows(database_of(backend)).filter(backend=backend))
     return [row for database in databases() for row in rows(database)]
+
+
+def check_backend(row: Schedule) -> None:
+    """Raise InvalidSchedule where nothing can be enqueued on a schedule's backend any more."""
+    wrong = find_backend_fault(row.backend)
+    if wrong is not None:
+        raise InvalidSchedule(wrong, option="backend")
 
 
 def is_gone(row: Schedule) -> bool:

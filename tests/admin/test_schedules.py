@@ -12,6 +12,7 @@ from django_taskq.control import database_of, get_job
 from django_taskq.models import Job, Schedule, Tick
 from django_taskq.models.schedule import Decision, Source
 from django_taskq.scheduling import edits
+from django_taskq.scheduling.backfills import backfill
 from tests.admin.pages import SignIn, told
 from tests.scheduling.definitions import ECHO, added
 
@@ -98,6 +99,23 @@ def test_a_page_shows_the_runs_and_the_ticks_with_links_to_their_jobs(
         text = client.get(page_of(row)).content.decode()
         assert "fired by hand" in text
         assert (f"/admin/django_taskq/job/{job.public_id}/change/" in text) is has_link
+
+
+def test_a_page_tells_how_far_a_backfill_is(sign_in: SignIn, alias: str) -> None:
+    row = added(alias, expression="0 0 * * *")
+    backfill(row, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC))
+    text = sign_in("view_schedule").get(page_of(row)).content.decode()
+    assert "<td>1</td><td>5</td><td>5</td><td>0</td><td>0</td><td>0</td>" in text
+
+
+def test_a_schedule_of_an_alias_that_is_gone_is_shown(sign_in: SignIn) -> None:
+    row = added(expression="0 0 * * *")
+    backfill(row, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC))
+    Schedule.objects.update(backend="gone")
+    client = sign_in("*")
+    assert "gone" in client.get(LIST).content.decode()
+    assert client.get(f"{LIST}{row.pk}/change/").status_code == 200
+    assert "backend: expected one of" in told(act(client, "run_schedules_now", "default"))
 
 
 def test_a_jobs_page_leads_to_the_schedule_that_made_it(sign_in: SignIn, alias: str) -> None:

@@ -101,6 +101,7 @@ class Command(BackfillingCommand, ImportingCommand):
 
     def _run(self, options: dict[str, Any]) -> None:
         row = self.named(options)
+        edits.check_backend(row)
         try:
             tick = run_now(row)
         except (TypeError, ValueError) as error:

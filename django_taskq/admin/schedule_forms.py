@@ -1,1 +1,0 @@
-"""The form of a schedule: what people type, checked by the same rules as everywhere."""
