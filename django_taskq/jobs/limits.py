@@ -113,7 +113,7 @@ def words_of(gate: str) -> str | None:
     caps = (
         ("max_running", read.max_running),
         ("max_rate", read.rate),
-        ("at once of its schedule", read.most_of_schedule),
+        ("max_running of its schedule", read.most_of_schedule),
     )
     return ", ".join(f"{name} {cap}" for name, cap in caps if cap is not None) or gate
 

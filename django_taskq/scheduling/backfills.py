@@ -5,13 +5,16 @@ instant that has a job keeps it, so that a backfill which was broken off goes on
 schedulers see to that, and so does the same call once more.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
+
 from django_taskq.control import cancel_known, store_of
-from django_taskq.exceptions import InvalidSchedule
+from django_taskq.exceptions import InvalidSchedule, JobUnloadable
 from django_taskq.jobs.limits import check_max_running
 from django_taskq.models import Backfill, Schedule, Tick
 from django_taskq.models.schedule import Decision, Overlap
@@ -24,6 +27,8 @@ from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.stores.database.many import write_columns
 from django_taskq.stores.database.place import Place
+
+logger = logging.getLogger("django_taskq.scheduling")
 
 # Instants of one transaction, and of one backfill.
 CHUNK = 250
@@ -93,11 +98,25 @@ def stop(row: Backfill) -> int:
 
 
 def advance_all(place: Place, store: Store) -> bool:
-    """Make a batch of jobs for each backfill that stands still; tell whether there is more."""
+    """Make a batch of jobs for each backfill that stands still; tell whether there is more.
+
+    One that cannot go on is stopped; one whose task is not to be found here is left to others.
+    """
     rows: Any = Backfill._default_manager.using(place.database)
     found = rows.filter(schedule__backend=place.backend, next_at__isnull=False)
-    left = [advance(place, store, id) for id in found.values_list("pk", flat=True)]
-    return any(left)
+    has_more = False
+    for id in found.values_list("pk", flat=True):
+        try:
+            has_more = advance(place, store, id) or has_more
+        except (OperationalError, InterfaceError):
+            raise
+        except JobUnloadable as error:
+            logger.warning("Backfill %d waits for a worker that has its task: %s", id, error)
+        except Exception:
+            logger.exception("Backfill %d is stopped, since it cannot go on.", id)
+            now = storable(place.clock.read(place.connection))
+            rows.filter(pk=id).update(next_at=None, stopped_at=now)
+    return has_more
 
 
 def advance(place: Place, store: Store, id: int) -> bool:

@@ -55,6 +55,9 @@ def find_problems() -> Iterator[Fault]:
             faults = find_faults(schedule.definition(), now, must_fire=False)
         except InvalidSchedule as error:
             faults = [Fault("", str(error))]
+        except Exception as error:
+            # Values of a type that nobody expects, which code can hold and a row cannot.
+            faults = [Fault("", f"It cannot be read: {type(error).__name__}: {error}.")]
         for fault in faults:
             told = f"The schedule {name!r} in TASKQ['SCHEDULES']: {fault.told}"
             yield fault._replace(told=told)

@@ -47,8 +47,9 @@ class Scheduler:
     def keep(self) -> float:
         """Tick; the first time bring the schedules of the code up to date before."""
         if not self._has_begun:
-            sync_schedules(self._store.alias)
+            # Before all else: what fails here must not hold up the ticks the next time.
             self._has_begun = True
+            sync_schedules(self._store.alias)
         return self.tick()
 
     def tick(self) -> float:

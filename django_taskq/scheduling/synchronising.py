@@ -51,7 +51,8 @@ def _sync(schedule: CodeSchedule, row: Schedule | None) -> None:
     try:
         definition = schedule.definition()
         settled = settle(definition, datetime.now(UTC), must_fire=False)
-    except InvalidSchedule as error:
+    except Exception as error:
+        # Whatever it is that the code says: the other schedules go on.
         logger.error("The schedule %r of the code cannot be used: %s", schedule.name, error)
         if row is not None:
             edits.disable(row, f"{BROKEN}{error}")

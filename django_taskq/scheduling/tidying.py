@@ -34,13 +34,15 @@ class Tidying:
         now = monotonic()
         if now < self._due:
             return self._due - now
-        # Beside workers of another release it is the code of the last one to start that counts.
-        # Once only one release is left, this makes it that one's.
-        sync_schedules(self._store.alias)
+        # Before all else: what fails here must not hold up the ticks the next time.
+        self._due = now + TIDY_EVERY
         has_more = self.prune() >= CHUNK
         has_more = advance_all(self._place, self._store) or has_more
         pause = 0.1 if has_more else TIDY_EVERY * random.uniform(0.9, 1.1)
         self._due = now + pause
+        # Beside workers of another release it is the code of the last one to look that counts.
+        # Once only one release is left, this makes it that one's.
+        sync_schedules(self._store.alias)
         return pause
 
     def prune(self) -> int:

@@ -11,10 +11,12 @@ from django_taskq.jobs.limits import (
     Limit,
     check_max_running,
     gate_of,
+    gate_within,
     queue_key,
     read_gate,
     task_key,
     tenant_key,
+    words_of,
 )
 from django_taskq.jobs.rate import MOST, Rate, read_rate
 
@@ -51,6 +53,20 @@ def test_all_gates_of_a_task_are_counted_under_one_key() -> None:
 
     assert few.limit == Limit(f"task:{TASK}", 3)
     assert often.limit == Limit(f"task:{TASK}", None, Rate(10, 1.0))
+
+
+def test_a_gate_may_bound_the_jobs_of_a_schedule_beside_those_of_its_task() -> None:
+    alone, both = (gate_within(own, TASK, 7, 2) for own in (NO_GATE, gate_of(TASK, 3, "10/s")))
+    assert alone == f"{TASK} schedule=7:2"
+    assert read_gate(alone).limits == (Limit("schedule_id:7", 2),)
+    assert both == f"{TASK} max_running=3 max_rate=10/s schedule=7:2"
+    assert read_gate(both).limits == (
+        Limit(f"task:{TASK}", 3, Rate(10, 1.0)),
+        Limit("schedule_id:7", 2),
+    )
+    assert words_of(both) == "max_running 3, max_rate 10/s, max_running of its schedule 2"
+    with pytest.raises(ValueError, match="expected at most 300"):
+        gate_within(NO_GATE, "x" * 300, 7, 2)
 
 
 def test_a_task_a_tenant_and_a_queue_of_one_name_have_keys_of_their_own() -> None:

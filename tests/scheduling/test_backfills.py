@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from django_taskq.exceptions import InvalidSchedule
-from django_taskq.models import Backfill
+from django_taskq.models import Backfill, Schedule
 from django_taskq.models.schedule import Catchup, Overlap
 from django_taskq.scheduling import backfills
 from django_taskq.scheduling.backfills import backfill, begin, stop
@@ -87,3 +87,13 @@ def test_a_range_that_cannot_be_is_refused_and_nothing_stored(stage: Stage) -> N
             backfill(schedule, **options)
     assert not Backfill.objects.using(stage.database).exists()
     assert stage.jobs() == []
+
+
+def test_one_that_cannot_go_on_is_stopped_and_holds_nobody_up(stage: Stage) -> None:
+    broken = stage.add("broken", expression="0 * * * *")
+    row = begin(broken, NOON - DAY, NOON)
+    Schedule.objects.using(stage.database).filter(pk=broken.pk).update(args="no json")
+    other = begin(stage.add(expression="0 * * * *"), NOON - DAY, NOON)
+    assert not backfills.advance_all(place_of(stage.store), stage.store)
+    assert progress_of(row).is_stopped
+    assert progress_of(other).made == 25

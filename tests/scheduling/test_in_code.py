@@ -106,6 +106,7 @@ def test_what_is_no_list_of_paths_is_an_error(given: Any) -> None:
         (lambda: cron("@daily", tasks.nothing.s(1), name="x"), "args: expected what nothing"),
         (lambda: cron("@daily", tasks.nothing, name="x", overlap="no"), "overlap: expected one of"),
         (lambda: cron("@daily", tasks.nothing, name=""), "name: expected a name"),
+        (lambda: cron("@daily", tasks.nothing, name="x", start="soon"), "It cannot be read: Attr"),
         (lambda: cron("@daily", tasks.nothing.s().using(task_id="a"), name="x"), "task_id: exp"),
     ],
 )
@@ -237,6 +238,7 @@ def test_an_entry_that_cannot_be_read_switches_nothing_off(code: list[Any], alia
 def test_one_that_cannot_run_says_so_and_holds_no_other_up(code: list[Any], alias: str) -> None:
     code += [minutely(alias, "first"), minutely(alias, "second")]
     sync_schedules(alias)
+    code.append(minutely(alias, "third", start="soon"))
     code[0] = minutely(alias, "first", timezone="Mars")
     code[1] = minutely(alias, "second", 7)
     sync_schedules(alias)
