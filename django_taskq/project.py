@@ -12,8 +12,8 @@ from django_taskq.options import Problem
 
 WORKERS = "WORKERS"
 MIDDLEWARE = "MIDDLEWARE"
-# Refused, so that nobody relies on a setting that is only read.
-LATER = frozenset({"SCHEDULES"})
+SCHEDULES = "SCHEDULES"
+KEYS = (MIDDLEWARE, SCHEDULES, WORKERS)
 
 
 def find_problems() -> Iterator[Problem]:
@@ -27,17 +27,11 @@ def find_problems() -> Iterator[Problem]:
         )
         return
     for key in given:
-        if key in LATER:
-            yield Problem(
-                key,
-                f"TASKQ[{key!r}] is not available in this release.",
-                f"Remove {key}: a later release brings it.",
-            )
-        elif key not in (WORKERS, MIDDLEWARE):
+        if key not in KEYS:
             yield Problem(
                 str(key),
                 f"TASKQ[{key!r}] is not a key of TASKQ.",
-                f"Remove it, or use one of {MIDDLEWARE}, {WORKERS}.",
+                f"Remove it, or use one of {', '.join(KEYS)}.",
             )
     listed = given.get(MIDDLEWARE, ())
     if not isinstance(listed, list | tuple):
@@ -46,6 +40,13 @@ def find_problems() -> Iterator[Problem]:
             f"TASKQ[{MIDDLEWARE!r}]: expected a list of dotted paths, classes or instances, got "
             f"{listed!r}.",
             f"Correct {MIDDLEWARE}, or leave it out.",
+        )
+    paths = given.get(SCHEDULES, ())
+    if not (isinstance(paths, list | tuple) and all(isinstance(path, str) for path in paths)):
+        yield Problem(
+            SCHEDULES,
+            f"TASKQ[{SCHEDULES!r}]: expected a list of dotted paths, got {paths!r}.",
+            "Name the modules in which the schedules are, or leave it out.",
         )
 
 
@@ -73,6 +74,17 @@ def read_global_middleware() -> Sequence[Any]:
     if not isinstance(listed, list | tuple) or listed is given:
         raise InvalidOptions(" ".join(problem.message for problem in find_problems()))
     return listed
+
+
+def read_schedule_paths() -> Sequence[str]:
+    """Return the dotted paths that lead to schedules in code; none where no list is given.
+
+    The system checks tell of that.
+    """
+    given = _given()
+    paths = given.get(SCHEDULES, ()) if isinstance(given, Mapping) else ()
+    is_list = isinstance(paths, list | tuple)
+    return [path for path in paths if isinstance(path, str)] if is_list else []
 
 
 def _given() -> Any:

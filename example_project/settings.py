@@ -54,6 +54,8 @@ TASKS = {
         "OPTIONS": {"MAX_WORKERS": 2},
     },
 }
+# Modules with schedules; others are added in the admin or by `manage.py schedule add`.
+TASKQ = {"SCHEDULES": ["example_project.desk.schedules"]}
 # ---------------------------------------------------------------------------------------------
 
 MIDDLEWARE = [

@@ -33,6 +33,8 @@ def problem_of(pool: Any, name: Any = "mail") -> CheckMessage:
         {},
         {"WORKERS": {}},
         {"MIDDLEWARE": []},
+        {"SCHEDULES": []},
+        {"SCHEDULES": ("shop.schedules",)},
         {"MIDDLEWARE": ("django_taskq.middleware.MaxAge", MaxAge, MaxAge())},
         {"WORKERS": {"mail": {}}},
         {"WORKERS": {"mail": {"backend": "default", "queues": ("a",), "threads": 1}}},
@@ -46,20 +48,12 @@ def test_good_settings_have_nothing_to_say(taskq: Any) -> None:
     assert checked(taskq) == []
 
 
-@pytest.mark.parametrize("key", ["SCHEDULES"])
-def test_a_key_of_a_later_release_is_refused_and_not_ignored(key: str) -> None:
-    (message,) = checked({key: []})
-    assert message.id == "django_taskq.E008"
-    assert message.msg == f"TASKQ[{key!r}] is not available in this release."
-    assert message.hint == f"Remove {key}: a later release brings it."
-
-
 @pytest.mark.parametrize("key", ["workers", "POOLS", "", 5])
 def test_an_unknown_key_is_refused_with_those_there_are(key: Any) -> None:
     (message,) = checked({key: {}})
     assert (message.id, message.hint) == (
         "django_taskq.E008",
-        "Remove it, or use one of MIDDLEWARE, WORKERS.",
+        "Remove it, or use one of MIDDLEWARE, SCHEDULES, WORKERS.",
     )
     assert f"TASKQ[{key!r}] is not a key of TASKQ." in message.msg
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from django_taskq.admin import cells, filters, places, xcoms
+from django_taskq.admin import cells, filters, places, schedule_cells, xcoms
 from django_taskq.admin.actions import JobActions
 from django_taskq.admin.paging import CappedPaginator, JobList
 from django_taskq.jobs import payload
@@ -39,7 +39,7 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     ),
     ("Call", ("args_block", "kwargs_block", "options_block", "metadata_block")),
     ("Outcome", ("progress_block", "result_block", "xcom_block", "tries_block")),
-    ("Time", ("timeline", "wait", "run_time")),
+    ("Time", ("timeline", "schedule_cell", "wait", "run_time")),
     ("Workers", ("worker", "workers")),
 )  # fmt: skip
 
@@ -249,6 +249,11 @@ class JobAdmin(JobActions):
             )
             if moment is not None
         )
+
+    @admin.display(description="schedule")
+    def schedule_cell(self, job: Job) -> SafeString | str:
+        """Return the schedule whose tick made the job, and the due instant."""
+        return schedule_cells.origin_cell(job, self.admin_site.name)
 
     @admin.display(description="worker")
     def worker(self, job: Job) -> str:

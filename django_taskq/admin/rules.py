@@ -5,15 +5,14 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from django_taskq import rulings, standings
 from django_taskq.admin import cells, filters, places
-from django_taskq.admin.actions import BATCH, acts
+from django_taskq.admin.actions import acts
+from django_taskq.admin.entries import log_changes
 from django_taskq.jobs.depths import Depth
 from django_taskq.jobs.insights import LaneCount
 from django_taskq.models import Queue, Tenant
@@ -192,7 +191,8 @@ class RuleAdmin(admin.ModelAdmin):
     def _switch(self, request: HttpRequest, queryset: QuerySet[Any], now: str, before: str) -> None:
         selected = queryset.count()
         changed = rulings.switch(queryset, is_paused=now == "paused")
-        _log(request, changed, f"{before} -> {now}.".capitalize())
+        told = f"{before} -> {now}.".capitalize()
+        log_changes(request, ((row, told) for row in changed))
         what = self.opts.verbose_name if len(changed) == 1 else self.opts.verbose_name_plural
         if changed:
             messages.success(request, f"{len(changed)} {what} now {now}.")
@@ -209,21 +209,3 @@ def _context(response: Any) -> dict[str, Any]:
     """Return what a page is rendered from; nothing where the answer is no page."""
     context: dict[str, Any] = getattr(response, "context_data", None) or {}
     return context
-
-
-def _log(request: HttpRequest, changed: Sequence[Row], message: str) -> None:
-    user_id: Any = request.user.pk
-    LogEntry.objects.bulk_create(
-        (
-            LogEntry(
-                user_id=user_id,
-                content_type_id=ContentType.objects.get_for_model(row).pk,
-                object_id=str(row.pk),
-                object_repr=str(row)[:200],
-                action_flag=CHANGE,
-                change_message=message,
-            )
-            for row in changed
-        ),
-        batch_size=BATCH,
-    )

@@ -16,7 +16,7 @@ COLUMNS = (
 
 _TIMES = (
     "enqueued_at", "run_after", "due_at", "eligible_at", "claimed_at", "started_at",
-    "last_attempted_at", "finished_at", "cancel_asked_at",
+    "last_attempted_at", "finished_at", "cancel_asked_at", "scheduled_for",
 )  # fmt: skip
 
 
@@ -60,6 +60,7 @@ def details_of(record: JobRecord) -> dict[str, Any]:
         "max_tries": record.max_tries,
         "lost": record.lost,
         **{name: getattr(record, name) for name in _TIMES},
+        "schedule_id": record.schedule_id,
         "wait": record.wait,
         "worker_id": record.worker_id,
         "worker_ids": value_of(record.worker_ids_json),

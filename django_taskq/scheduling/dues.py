@@ -46,10 +46,18 @@ def timing_of(schedule: Schedule, *, is_bounded: bool = True) -> Timing:
         schedule.timezone,
         # Only what is hashed by the name differs from one schedule to the next.
         schedule.name if "H" in (expression or "").upper() else "",
-        aware(schedule.created_at) if schedule.every is not None else None,
+        _anchor_of(schedule) if schedule.every is not None else None,
         aware(schedule.start_at) if is_bounded else None,
         aware(schedule.end_at) if is_bounded else None,
     )
+
+
+def _anchor_of(schedule: Schedule) -> datetime:
+    """Return an instant at which an interval ticks: where it starts, by default when it was added.
+
+    Every two weeks from a Monday on means Mondays.
+    """
+    return aware(schedule.start_at) or aware(schedule.created_at)
 
 
 @lru_cache(maxsize=10_000)

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django_taskq.models import Schedule
 from django_taskq.scheduling.places import place_of
 from django_taskq.scheduling.round import Round, switch_off
+from django_taskq.scheduling.synchronising import sync_schedules
 from django_taskq.scheduling.tidying import Tidying
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import storable
@@ -41,6 +42,15 @@ class Scheduler:
         self._place = place_of(store)
         self._tidying = Tidying(self._place, store)
         self._resting: dict[int, float] = {}
+        self._has_begun = False
+
+    def keep(self) -> float:
+        """Tick; the first time bring the schedules of the code up to date before."""
+        if not self._has_begun:
+            # Before all else: what fails here must not hold up the ticks the next time.
+            self._has_begun = True
+            sync_schedules(self._store.alias)
+        return self.tick()
 
     def tick(self) -> float:
         """Fire a batch of what is due; return the seconds until the next look."""

@@ -1,4 +1,5 @@
-"""What schedulers do now and then: old ticks leave, backfills that stand still go on."""
+"""What schedulers do now and then: old ticks leave, backfills that stand still go on, the
+schedules of the code are looked at again."""
 
 import random
 from datetime import timedelta
@@ -7,6 +8,7 @@ from typing import Any
 
 from django_taskq.models import Tick
 from django_taskq.scheduling.backfills import advance_all
+from django_taskq.scheduling.synchronising import sync_schedules
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.place import Place
@@ -19,7 +21,7 @@ KEEP, LEAST_KEEP = 30.0, 1.0
 
 
 class Tidying:
-    """Prunes ticks and advances backfills of one backend, every minute."""
+    """Prunes ticks, advances backfills, syncs the code's schedules of one backend, every minute."""
 
     def __init__(self, place: Place, store: Store) -> None:
         self._place = place
@@ -38,6 +40,9 @@ class Tidying:
         has_more = advance_all(self._place, self._store) or has_more
         pause = 0.1 if has_more else TIDY_EVERY * random.uniform(0.9, 1.1)
         self._due = now + pause
+        # Beside workers of another release it is the code of the last one to look that counts.
+        # Once only one release is left, this makes it that one's.
+        sync_schedules(self._store.alias)
         return pause
 
     def prune(self) -> int:

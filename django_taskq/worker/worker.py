@@ -337,4 +337,4 @@ def _schedule_loop(store: Store, settings: WorkerSettings, name: str) -> Loop | 
     # Imported late: backends of pools are made before the apps are ready, models are not.
     from django_taskq.scheduling.scheduler import Scheduler
 
-    return Loop(f"{name}-schedules", Scheduler(store).tick)
+    return Loop(f"{name}-schedules", Scheduler(store).keep)

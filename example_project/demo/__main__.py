@@ -54,6 +54,7 @@ def demonstrate(limit: int | None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     show_table()
+    show_schedule()
     wrong = complaints(run, submitted)
     for sentence in wrong:
         print(sentence, file=sys.stderr)
@@ -93,6 +94,17 @@ def show_table() -> None:
 
     jobs = [JobTimes(*row) for row in Job.objects.values_list(*JobTimes._fields)]
     print(f"\n{table([*by_tenant(jobs), figures_of('all', jobs)])}\n")
+
+
+def show_schedule() -> None:
+    """Print when the desk's own schedule is due: the worker has stored it."""
+    from django.core.management import call_command
+
+    from example_project.desk.schedules import weekly
+
+    print(f"The schedule {weekly.name!r} of example_project/desk/schedules.py is due next:")
+    call_command("schedule", "next", weekly.name, "-n", "2")
+    print()
 
 
 def print_next_steps() -> None:

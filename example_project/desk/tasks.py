@@ -84,6 +84,13 @@ def write_report(context: JobContext, customer_slug: str) -> dict[str, Any]:
     }
 
 
+@task
+def write_reports() -> int:
+    """Have the report of each customer written, on its behalf; return how many."""
+    slugs = Customer.objects.values_list("slug", flat=True)
+    return len(write_report.enqueue_many(write_report.s(slug).using(tenant=slug) for slug in slugs))
+
+
 @task(backend="fast")
 def remove_upload(path: str) -> None:
     """Remove the file of a deleted document, if it lies where uploads do."""

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 
-from django_taskq.models import Job, Queue, Tenant, Worker
+from django_taskq.models import Job, Queue, Schedule, Tenant, Worker
 from tests.running import DURABLE
 
 type SignIn = Callable[..., Client]
@@ -21,7 +21,7 @@ def sign_in(request: pytest.FixtureRequest) -> SignIn:
         user = User.objects.create(
             username="reader", is_staff=True, is_superuser="*" in permissions
         )
-        for model in (Job, Queue, Tenant, Worker):
+        for model in (Job, Queue, Schedule, Tenant, Worker):
             content_type = ContentType.objects.get_for_model(model)
             for name in permissions:
                 if name.endswith(f"_{model._meta.model_name}"):

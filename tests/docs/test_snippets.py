@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,21 @@ def test_a_header_of_the_projects_own_travels(project: Project) -> None:
         "print(wait(whose.enqueue(), timeout=20).return_value)"
     )
     assert "r-7" in printed.splitlines()
+
+
+def test_the_schedules_of_the_guide_can_be_added_and_kept_in_code(project: Project) -> None:
+    text = page("schedules")
+    task, kept, listed = python_of(text)
+    database = 'TASKS = {"default": {"BACKEND": "django_taskq.backends.DatabaseBackend"}}'
+    sqlite = 'DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}'
+    project.add_settings(f'INSTALLED_APPS = [..., "django_taskq"]\n{database}\n{sqlite}\n{listed}')
+    others = "@task\ndef ping():\n    pass\n\n@task\ndef greet():\n    pass\n"
+    project.write("shop/tasks.py", f"{task}\n{others}")
+    project.write("shop/schedules.py", kept)
+    assert "no issues" in project.manage("check")
+    project.manage("migrate")
+    shell = "\n".join(block for language, block in code_blocks(text) if language == "sh")
+    lines = [shlex.split(line) for line in re.findall(r"^python manage\.py (.+)$", shell, re.M)]
+    for words in lines[:5]:
+        printed = project.manage(*words)
+    assert printed.count("09:00:00") == 3

@@ -35,6 +35,7 @@ def test_the_demonstration_ends_with_a_table_of_all_jobs(tmp_path: Path) -> None
     assert int(big[1]) >= 40
     assert int(whole[1]) >= 60
     assert re.search(r"60 of \d+ jobs|(\d+) of \1 jobs", output)
+    assert re.search(r"'weekly-reports' .* due next:\nNEXT .*\n.* 06:00:00 CES?T", output)
     assert "make serve" in output
     assert "demo / demo" in output
     assert ended_jobs(tmp_path) == int(whole[1])

@@ -130,3 +130,13 @@ def test_removes_only_what_lies_among_the_uploads(desk: Path, tmp_path: Path) ->
     remove_upload.call(str(desk / "never-there"))
     assert not inside.exists()
     assert outside.exists()
+
+
+def test_reports_are_written_on_behalf_of_each_customer(customer: Any) -> None:
+    from example_project.desk.schedules import weekly
+    from example_project.desk.tasks import write_reports
+
+    assert weekly.definition().task == write_reports.module_path
+    assert write_reports.call() == 1
+    job = Job.objects.get()
+    assert (job.task, job.tenant) == ("example_project.desk.tasks.write_report", "acme")

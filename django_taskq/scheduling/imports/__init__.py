@@ -1,0 +1,1 @@
+"""Schedules of other packages, read from their tables where they are installed."""

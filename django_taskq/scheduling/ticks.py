@@ -1,0 +1,26 @@
+"""The ticks of a schedule that were decided last, with what became of their jobs."""
+
+from uuid import UUID
+
+from django.tasks.exceptions import InvalidTaskBackend
+
+from django_taskq.control import store_of
+from django_taskq.models.schedule import Schedule, Tick
+
+
+def latest_ticks(row: Schedule, count: int) -> list[tuple[Tick, str | None]]:
+    """Return the latest ticks and the states of their jobs; None where there is none any more."""
+    rows = Tick._default_manager.using(row._state.db).filter(schedule_id=row.pk)
+    ticks = list(rows.order_by("-due_at", "-pk")[:count])
+    states = _states(row.backend, [tick.job_id for tick in ticks if tick.job_id is not None])
+    return [(tick, states.get(tick.job_id)) for tick in ticks]
+
+
+def _states(alias: str, ids: list[UUID]) -> dict[UUID | None, str]:
+    if not ids:
+        return {}
+    try:
+        store = store_of(alias)
+    except InvalidTaskBackend:
+        return {}
+    return {UUID(job.id): str(job.state) for job in store.get([str(id) for id in ids])}
