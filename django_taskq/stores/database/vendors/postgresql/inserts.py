@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from django_taskq.jobs.origin import NO_ORIGIN, Origin
-from django_taskq.jobs.spec import Inserted, JobSpec
+from django_taskq.jobs.origin import NO_ORIGIN, rule_of
+from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.upstreams import upstreams_of
 from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.inserts import Announce, Inserts
 from django_taskq.stores.database.place import Place
@@ -18,12 +19,15 @@ _TYPES = {
     "kwargs": "text", "options": "text", "metadata": "text", "max_tries": "integer",
     "priority": "smallint", "band": "smallint", "rank": "bigint", "gate": "text",
     "task_id": "text", "unique_key": "text", "trace": "text", "run_after": "timestamptz",
-    "schedule_id": "bigint", "scheduled_for": "timestamptz",
+}  # fmt: skip
+_RARE_TYPES = _TYPES | {
+    "run_id": "uuid", "node": "text", "map_index": "integer", "schedule_id": "bigint",
+    "scheduled_for": "timestamptz", "trigger_rule": "text", "upstream_total": "integer",
 }  # fmt: skip
 _COLUMNS = """
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-    rank, gate, task_id, unique_key, trace, run_after, schedule_id, scheduled_for, backend, state,
-    enqueued_at, eligible_at, due_at"""
+    rank, gate, task_id, unique_key, trace, run_after, backend, state, enqueued_at, eligible_at,
+    due_at"""
 
 # What PRIORITY_AGING adds to the priority's part of a rank; see JobSpec.rank.
 _AGED = "(extract(epoch FROM GREATEST({now}, %(run_after)s::timestamptz)) * 1000)::bigint + "
@@ -44,12 +48,37 @@ WITH stored AS (
     INSERT INTO taskq_job ({_COLUMNS})
     SELECT
         id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-        {{aged}}rank, gate, task_id, unique_key, trace, run_after, schedule_id, scheduled_for,
-        %(backend)s,
+        {{aged}}rank, gate, task_id, unique_key, trace, run_after, %(backend)s,
         CASE WHEN run_after > {{now}} THEN 'SCHEDULED' ELSE 'READY' END,
         {{now}},
         CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
         CASE WHEN run_after > {{now}} THEN run_after END
+    FROM {{given}}
+)
+SELECT {{now}} AT TIME ZONE 'UTC'
+"""
+
+# Store jobs of pipelines and schedules, and those that wait for others. Inputs and result as above,
+# with what only they have.
+_INSERT_RARE = f"""
+WITH stored AS (
+    INSERT INTO taskq_job (
+        {_COLUMNS}, run_id, node, map_index, schedule_id, scheduled_for, trigger_rule,
+        upstream_total, upstream_successful, upstream_failed, upstream_skipped
+    )
+    SELECT
+        id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
+        {{aged}}rank, gate, task_id, unique_key, trace, run_after, %(backend)s,
+        CASE
+            WHEN trigger_rule IS NOT NULL THEN 'DEFERRED'
+            WHEN run_after > {{now}} THEN 'SCHEDULED'
+            ELSE 'READY'
+        END,
+        {{now}},
+        CASE WHEN trigger_rule IS NULL AND COALESCE(run_after <= {{now}}, true) THEN {{now}} END,
+        CASE WHEN trigger_rule IS NULL AND run_after > {{now}} THEN run_after END,
+        run_id, node, map_index, schedule_id, scheduled_for, trigger_rule, upstream_total,
+        upstream_total * 0, upstream_total * 0, upstream_total * 0
     FROM {{given}}
 )
 SELECT {{now}} AT TIME ZONE 'UTC'
@@ -67,8 +96,7 @@ WITH numbered AS MATERIALIZED (
 INSERT INTO taskq_job (seq, {_COLUMNS})
 SELECT
     seq, id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
-    {{aged}}rank, gate, task_id, unique_key, trace, run_after, schedule_id, scheduled_for,
-    %(backend)s,
+    {{aged}}rank, gate, task_id, unique_key, trace, run_after, %(backend)s,
     CASE WHEN run_after > {{now}} THEN 'SCHEDULED' ELSE 'READY' END,
     {{now}},
     CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
@@ -93,15 +121,6 @@ class PostgresqlInserts(Inserts):
         self._aged = "" if aging is None else _AGED
         self._all_aged = "" if aging is None else _ALL_AGED
 
-    def insert(self, specs: Sequence[JobSpec]) -> list[Inserted]:
-        """Store jobs, all or none, and announce them once they can be seen."""
-        if not specs or not all(map(_is_of_tick, specs)):
-            return super().insert(specs)
-        # Thousands of schedules may be due in the same second.
-        enqueued_at = self.store(specs)
-        self._announce()
-        return [Inserted(spec.id, enqueued_at) for spec in specs]
-
     def store(self, specs: Sequence[JobSpec]) -> datetime:
         """Write the rows and return when that was."""
         if len(specs) == 1 and specs[0].run_after is None:
@@ -114,6 +133,22 @@ class PostgresqlInserts(Inserts):
                 self._store_chunk(specs[start : start + CHUNK])
                 for start in range(0, len(specs), CHUNK)
             ]
+        return times[0]
+
+    def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write rows with what only jobs of pipelines and schedules have."""
+        with self.place.transaction():
+            times = []
+            for start in range(0, len(specs), CHUNK):
+                chunk = specs[start : start + CHUNK]
+                rows = zip(
+                    *((*self._values(spec), *_origin_of(spec)) for spec in chunk), strict=True
+                )
+                columns = dict(zip(_RARE_TYPES, rows, strict=True))
+                values: dict[str, Any] = {}
+                given = given_rows(_RARE_TYPES, columns, values)
+                statement = self._filled(_INSERT_RARE, self._all_aged, given=given)
+                times.append(self._execute(statement, values))
         return times[0]
 
     def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
@@ -149,20 +184,19 @@ class PostgresqlInserts(Inserts):
         return rows
 
     def _values(self, spec: JobSpec) -> tuple[Any, ...]:
-        origin = spec.origin or NO_ORIGIN
         return (
             spec.id, spec.task, spec.queue, spec.tenant, spec.args, spec.kwargs, spec.options,
             spec.metadata, spec.max_tries, spec.priority, spec.band,
             -int(spec.priority * self._point), spec.gate, spec.task_id, spec.unique_key, spec.trace,
-            spec.run_after, origin.schedule_id, origin.scheduled_for,
+            spec.run_after,
         )  # fmt: skip
 
 
-def _is_of_tick(spec: JobSpec) -> bool:
-    """Tell whether a job comes from a schedule, and has nothing else that only few have."""
-    origin = spec.origin
+def _origin_of(spec: JobSpec) -> tuple[Any, ...]:
+    """Return what only jobs of pipelines and schedules have, and those that wait."""
+    origin = spec.origin or NO_ORIGIN
+    rule = rule_of(origin)
     return (
-        origin is not None
-        and spec.unique_key is None
-        and origin == Origin(schedule_id=origin.schedule_id, scheduled_for=origin.scheduled_for)
-    )
+        origin.run_id, origin.node, origin.map_index, origin.schedule_id, origin.scheduled_for,
+        rule and rule.value, len(upstreams_of(spec)) if rule else None,
+    )  # fmt: skip
