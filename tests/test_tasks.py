@@ -345,8 +345,7 @@ def test_a_call_of_the_wrong_shape_is_shown_with_what_was_expected(alias: str, c
         tasks.echo.using(backend=alias).enqueue_many([call])
 
 
-def test_options_that_are_refused_are_not_named_as_known_ones() -> None:
+def test_a_refusal_names_the_options_there_are() -> None:
     for refused in (lambda: tasks.echo.using(colour=1), lambda: task(colour=1)(work)):
-        with pytest.raises(InvalidTaskOption, match=r"colour.*max_tries") as raised:
+        with pytest.raises(InvalidTaskOption, match=r"colour.*depends_on.*max_tries.*push_key"):
             refused()
-        assert "push_key" not in str(raised.value)
