@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
-from django.tasks.exceptions import InvalidTask, TaskException
+from django.tasks.exceptions import InvalidTask, TaskException, TaskResultDoesNotExist
 
 
 class TaskqError(TaskException):
@@ -20,6 +20,10 @@ class InvalidTaskOption(InvalidTask, TypeError):
 
 class InvalidPipeline(TaskqError):
     """A pipeline or a dependency cannot be stored: nothing of it was."""
+
+
+class RunDoesNotExist(TaskqError, TaskResultDoesNotExist):
+    """There is no job of this pipeline run."""
 
 
 class DuplicateJob(TaskqError):

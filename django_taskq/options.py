@@ -54,6 +54,7 @@ class Options:
     priority_aging: float | None = None
     enqueue_on_commit: bool | str = False
     unloadable_grace: float = 60.0
+    max_map_length: int = 10_000
     database: str | None = None
     lease: float = 30.0
     poll_interval: float = 1.0
@@ -172,6 +173,7 @@ COMMON: dict[str, Reader] = {
     "PRIORITY_AGING": _none_or(_seconds(0.001)),
     "ENQUEUE_ON_COMMIT": _bool_or_text,
     "UNLOADABLE_GRACE": _seconds(0),
+    "MAX_MAP_LENGTH": _whole(1),
 }
 DURABLE: dict[str, Reader] = COMMON | {
     "DATABASE": _none_or(_text),

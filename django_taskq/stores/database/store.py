@@ -10,6 +10,7 @@ from django_taskq.jobs.fate import Death
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
@@ -23,6 +24,7 @@ from django_taskq.stores.base import (
     Note,
     Promoted,
     Reaped,
+    RunFilter,
     Store,
 )
 from django_taskq.stores.database.books import End, end_of
@@ -33,6 +35,7 @@ from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import Reads
 from django_taskq.stores.database.reaping import Reaping
+from django_taskq.stores.database.runs import Runs
 from django_taskq.stores.database.suspects import Suspects
 from django_taskq.stores.database.upkeep import Upkeep
 from django_taskq.stores.database.vendors import Vendor, vendor_of
@@ -72,6 +75,7 @@ class DatabaseStore(Store):
         self._finishes = chosen.finishes(place, announce)
         self._leases = chosen.leases(place, self._finishes.release)
         self._upkeep = Upkeep(place, announce)
+        self._runs = Runs(place)
         self._suspects = Suspects(place)
         self._losses = Losses(place)
         self._reaping = Reaping(place, self._losses, announce)
@@ -111,6 +115,10 @@ class DatabaseStore(Store):
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
         return self._reads.find(wanted)
+
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        """Return the newest pipeline runs that match, each with how its jobs stand."""
+        return self._runs.find(wanted)
 
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each job, ready now."""

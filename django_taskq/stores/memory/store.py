@@ -15,6 +15,7 @@ from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rules import Rules
+from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, WAITING, State
 from django_taskq.jobs.unique import Holder
@@ -27,6 +28,7 @@ from django_taskq.stores.base import (
     Note,
     Promoted,
     Reaped,
+    RunFilter,
     Store,
     by_id,
 )
@@ -108,6 +110,10 @@ class MemoryStore(Store):
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """Return the newest jobs that match, without the errors of their tries."""
         return self._reads.find(wanted)
+
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        """Return the newest pipeline runs that match, each with how its jobs stand."""
+        return self._reads.runs(wanted)
 
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each known job."""

@@ -154,6 +154,8 @@ class ParentStore(Store):
         return self._upstream.ask(self.alias, verb, values)
 
     find: Any = _refuse
+    runs: Any = _refuse
+    expand: Any = _refuse
     claim: Any = _refuse
     finish: Any = _refuse
     release: Any = _refuse
