@@ -1,16 +1,18 @@
-"""The admin: pages of jobs and workers, which act through the store alone, tenants and queues."""
+"""The admin: pages of jobs, runs and workers, which act through the store alone, tenants and queues."""
 
 from django.contrib import admin
 
 from django_taskq.admin.jobs import JobAdmin
 from django_taskq.admin.queues import QueueAdmin
+from django_taskq.admin.runs import RunAdmin
 from django_taskq.admin.tenants import TenantAdmin
 from django_taskq.admin.workers import WorkerAdmin
-from django_taskq.models import Job, Queue, Tenant, Worker
+from django_taskq.models import Job, Queue, Run, Tenant, Worker
 
-__all__ = ["JobAdmin", "QueueAdmin", "TenantAdmin", "WorkerAdmin"]
+__all__ = ["JobAdmin", "QueueAdmin", "RunAdmin", "TenantAdmin", "WorkerAdmin"]
 
 admin.site.register(Job, JobAdmin)
 admin.site.register(Queue, QueueAdmin)
+admin.site.register(Run, RunAdmin)
 admin.site.register(Tenant, TenantAdmin)
 admin.site.register(Worker, WorkerAdmin)
