@@ -43,7 +43,7 @@ def get_job(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> Job
 
 
 def wait(result: TaskResult, timeout: float | None = None) -> TaskResult:
-    """Block until a job has ended; refresh its result in place and return it.
+    """Block until a job has ended, or is blocked; refresh its result in place and return it.
 
     `timeout` is in seconds, None or infinity waits for ever. Raise WaitTimeout when it is over,
     TaskResultDoesNotExist when the job is gone: deleted, pruned, or never stored. What was not
@@ -64,13 +64,18 @@ def wait(result: TaskResult, timeout: float | None = None) -> TaskResult:
     left = timeout
     while store.wait_ended([result.id], left):
         result.refresh()
-        if result.is_finished:
+        if result.is_finished or is_blocked(store, result.id):
             return result
         # It was retried, or committed at last, in between.
         left = None if deadline is None else max(0.0, deadline - monotonic())
     # Says so where the job does not exist any more.
     result.refresh()
     raise WaitTimeout(f"Job {result.id} has not ended within {timeout} seconds.")
+
+
+def is_blocked(store: Store, id: str) -> bool:
+    """Tell whether a job waits for one that has failed."""
+    return any(record.is_blocked for record in store.get([id]))
 
 
 async def await_result(result: TaskResult, timeout: float | None = None) -> TaskResult:

@@ -24,7 +24,6 @@ MIDDLEWARE = (
 # nobody relies on a setting that is only read.
 LATER = frozenset(
     {
-        "MISSING_DEPENDENCY",
         "XCOM_TTL",
         "XCOM_MAX_BYTES",
     }
@@ -55,6 +54,7 @@ class Options:
     enqueue_on_commit: bool | str = False
     unloadable_grace: float = 60.0
     max_map_length: int = 10_000
+    missing_dependency: str = "refuse"
     database: str | None = None
     lease: float = 30.0
     poll_interval: float = 1.0
@@ -174,6 +174,7 @@ COMMON: dict[str, Reader] = {
     "ENQUEUE_ON_COMMIT": _bool_or_text,
     "UNLOADABLE_GRACE": _seconds(0),
     "MAX_MAP_LENGTH": _whole(1),
+    "MISSING_DEPENDENCY": _one_of("refuse", "wait"),
 }
 DURABLE: dict[str, Reader] = COMMON | {
     "DATABASE": _none_or(_text),

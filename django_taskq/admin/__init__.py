@@ -1,4 +1,4 @@
-"""The admin: pages of jobs, runs and workers, which act through the store alone, tenants and queues."""
+"""The admin: jobs, runs and workers, which act through the store alone, tenants and queues."""
 
 from django.contrib import admin
 

@@ -42,3 +42,10 @@ class Origin(NamedTuple):
 
 
 NO_ORIGIN = Origin()
+
+
+def rule_of(origin: Origin) -> TriggerRule | None:
+    """Return by which rule a job runs, None for one that waits for no other."""
+    if not origin.upstreams:
+        return None
+    return origin.trigger_rule or TriggerRule.ALL_SUCCESS

@@ -1,7 +1,11 @@
 """Why a job ended or waits, in the words that every store writes alike."""
 
+from django_taskq.jobs.origin import TriggerRule
+from django_taskq.jobs.trigger import Standing
+
 CANCELED_RUNNING = "The job was canceled while it ran."
 CANCELED_WAITING = "The job was canceled before it ran."
+GIVEN_UP = "Nobody resumed the job in time. "
 JOB_CANCELED = "django_taskq.exceptions.JobCanceled"
 JOB_LOST = "django_taskq.exceptions.JobLost"
 
@@ -11,9 +15,41 @@ SUSPECT = "suspect"
 # Completes the sentence of a death, as `Store.lose` wants it.
 FELL_SILENT = "was silent for longer than its lease"
 
+_STANDS = {
+    Standing.SUCCESSFUL: "succeeded",
+    Standing.FAILED: "failed",
+    Standing.SKIPPED: "was skipped",
+    Standing.BLOCKED: "is blocked",
+    Standing.CANCELED: "was canceled",
+    Standing.GONE: "was deleted",
+}
+
 _PARKED = {SUSPECT: "Waits to run alone, since its worker died while it ran."}
 
 
 def parked_reason(parked_for: str | None) -> str | None:
     """Return in a sentence why a job stands apart; what a later release writes stays as it is."""
     return None if parked_for is None else _PARKED.get(parked_for, parked_for)
+
+
+def blocked_reason(upstream: str, standing: Standing | None) -> str:
+    """Return in sentences why a job that waits for another one cannot run as things stand."""
+    return f"{_told(upstream, standing)}. A retry of what failed resumes this job."
+
+
+def final_reason(upstream: str, standing: Standing | None) -> str:
+    """Return in a sentence why a job ends that waits for one which nobody is to retry."""
+    return f"{_told(upstream, standing)}."
+
+
+def never_reason(rule: TriggerRule, upstream: str, standing: Standing | None) -> str:
+    """Return in a sentence why a job is skipped."""
+    if standing is None:
+        return f"The trigger rule {rule} can no longer become true."
+    told = f"job {upstream} {_STANDS[standing]}"
+    return f"The trigger rule {rule} can no longer become true: {told}."
+
+
+def _told(upstream: str, standing: Standing | None) -> str:
+    how = "has ended" if standing is None else _STANDS[standing]
+    return f"Job {upstream}, which this one waits for, {how}"

@@ -68,6 +68,9 @@ class JobRecord:
     map_index: int | None = None
     schedule_id: int | None = None
     scheduled_for: datetime | None = None
+    is_blocked: bool = False
+    blocked_for: str | None = None
+    trigger_rule: str | None = None
     errors: tuple[TryError, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
 

@@ -1,6 +1,7 @@
 """Rows of the durable stores: columns, constraints and indexes. No transitions."""
 
 from django_taskq.models.attempt import Attempt
+from django_taskq.models.dependency import Dependency
 from django_taskq.models.job import Job
 from django_taskq.models.limit import Limit
 from django_taskq.models.queue import Queue
@@ -9,4 +10,15 @@ from django_taskq.models.schedule import Schedule, Tick
 from django_taskq.models.tenant import Tenant
 from django_taskq.models.worker import Worker
 
-__all__ = ["Attempt", "Job", "Limit", "Queue", "Run", "Schedule", "Tenant", "Tick", "Worker"]
+__all__ = [
+    "Attempt",
+    "Dependency",
+    "Job",
+    "Limit",
+    "Queue",
+    "Run",
+    "Schedule",
+    "Tenant",
+    "Tick",
+    "Worker",
+]

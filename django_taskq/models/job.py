@@ -47,6 +47,7 @@ class Job(models.Model):
     parked_for = NameField(max_length=300, null=True)
     gate = NameField(max_length=300, default="", db_default="", blank=True)
     blocked_for = models.TextField(null=True)
+    blocked_at = models.DateTimeField(null=True)
 
     # A predictable id of the caller's choice; the key is NULL once the job has ended.
     task_id = NameField(max_length=200, null=True)
@@ -146,6 +147,17 @@ class Job(models.Model):
                 fields=["unique_key"],
                 where=Q(unique_key__isnull=False),
                 unique=True,
+            ),
+            PartialIndex(
+                name="taskq_job_blocked",
+                fields=["backend", "blocked_at"],
+                where=Q(is_blocked=True),
+                leading=("is_blocked",),
+            ),
+            PartialIndex(
+                name="taskq_job_named",
+                fields=["backend", "tenant", "task_id", "seq"],
+                where=Q(task_id__isnull=False),
             ),
             PartialIndex(
                 name="taskq_job_run", fields=["run_id", "seq"], where=Q(run_id__isnull=False)

@@ -9,6 +9,7 @@ from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.contracts.changing import Changing
 from tests.stores.contracts.claiming import Claiming
+from tests.stores.contracts.depending import Depending
 from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
 from tests.stores.contracts.freeing import Freeing
@@ -53,7 +54,7 @@ class Opened:
 
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
-    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins,
+    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, Depending,
 ):  # fmt: skip
     """What a store promises."""
 

@@ -2,10 +2,8 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import F, Value
 from django.db.models.functions import Least
 
 from django_taskq.jobs import sighting
@@ -19,6 +17,7 @@ from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.holders import Holders
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.ripples import Ripples, ranks_from
 from django_taskq.stores.database.rows import state_of
 from django_taskq.stores.database.upkeep import delete_jobs
 
@@ -47,8 +46,16 @@ class Found(NamedTuple):
 class Changes:
     """Cancels, retries, hurries, copies and deletes jobs, many at a time."""
 
-    def __init__(self, place: Place, insert: Insert, holders: Holders, announce: Announce) -> None:
+    def __init__(
+        self,
+        place: Place,
+        insert: Insert,
+        holders: Holders,
+        announce: Announce,
+        ripples: Ripples,
+    ) -> None:
         self.place = place
+        self._ripples = ripples
         self._insert = insert
         self._holders = holders
         self._announce = announce
@@ -127,8 +134,12 @@ class Changes:
             due_at=None,
             is_parked=False,
             parked_for=None,
+            is_blocked=False,
+            blocked_for=None,
+            blocked_at=None,
             unique_key=None,
         )
+        self._spread(found, changes)
         running = [job.seq for job in found if job.state is State.RUNNING]
         self._jobs(running).filter(cancel_asked_at__isnull=True).update(cancel_asked_at=now)
         return [
@@ -145,7 +156,7 @@ class Changes:
             if job.seq in held
         ]
         self._forget_sightings([job.seq for job in free if job.state in RETRYABLE])
-        return refused + self._move(
+        changes = self._move(
             free,
             RETRYABLE,
             State.READY,
@@ -161,6 +172,18 @@ class Changes:
             worker_id=None,
             claimed_at=None,
         )
+        self._spread(free, changes)
+        return refused + changes
+
+    def _spread(self, found: list[Found], changes: Sequence[Change]) -> None:
+        """Have those who wait for jobs know that these have ended, or have not any more."""
+        changed = [
+            job.seq
+            for job, change in zip(found, changes, strict=True)
+            if change.before != change.after
+        ]
+        self._ripples.spread(changed)
+        self._ripples.look_again(changed)
 
     def _take_keys(self, found: list[Found]) -> dict[int, str]:
         """Give ended jobs their keys back; return who has those of the others."""
@@ -178,22 +201,15 @@ class Changes:
 
     def _run_now(self, found: list[Found]) -> list[Change]:
         now = self.place.clock.read(self.place.connection)
+        ranks = {name: Least(name, rank) for name, rank in ranks_from(self.place, now).items()}
         return self._move(
             found,
             {State.SCHEDULED},
             State.READY,
             eligible_at=storable(now),
             due_at=None,
-            **self._ranks_from(now),
+            **ranks,
         )
-
-    def _ranks_from(self, now: datetime) -> dict[str, Any]:
-        """With PRIORITY_AGING a job waits from now on, not from the time it was meant for."""
-        aging = self.place.options.priority_aging
-        if aging is None:
-            return {}
-        moment, point = int(now.timestamp() * 1000), int(aging * 1000)
-        return {"rank": Least("rank", Value(moment) - F("priority") * Value(point))}
 
     def _move(self, found: list[Found], allowed: Any, state: State, **columns: Any) -> list[Change]:
         """Write the jobs whose state allows it; tell of every job what became of it."""
@@ -207,7 +223,7 @@ class Changes:
     def _delete(self, ids: Sequence[uuid.UUID]) -> int:
         with self.place.transaction():
             ended = [job.seq for job in self._lock(ids) if job.state in ENDED]
-            return delete_jobs(self.place, ended)
+            return delete_jobs(self.place, ended, self._ripples)
 
     def _jobs(self, seqs: Sequence[int]) -> Any:
         return self.place.jobs().filter(pk__in=seqs)

@@ -1,6 +1,6 @@
 """Writing how attempts end, fenced: the way of every database, and the plain one's statements."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from django_taskq.jobs.attempt import MOST_KEPT, ended_attempt
 from django_taskq.jobs.outcome import Outcome, Verdict
-from django_taskq.jobs.states import State
+from django_taskq.jobs.states import ENDED, State
 from django_taskq.models import Attempt
 from django_taskq.stores.base import Fence, Note
 from django_taskq.stores.database.attempts import trim_attempts
@@ -17,6 +17,7 @@ from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.endings import Ending, attempt_row, ending_of
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.suspects import Suspects
 
 # Outcomes per transaction.
@@ -34,9 +35,10 @@ class Held(NamedTuple):
 class Finishes:
     """Writes outcomes and notes of running jobs; each write carries its fence."""
 
-    def __init__(self, place: Place, announce: Announce) -> None:
+    def __init__(self, place: Place, announce: Announce, ripples: Ripples) -> None:
         self.place = place
         self._announce = announce
+        self._ripples = ripples
         self._suspects = Suspects(place)
 
     def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
@@ -49,6 +51,7 @@ class Finishes:
             states |= self._write_chunk(worker_id, chunk)
         if State.READY in states.values():
             self._announce()
+        self._ripples.look_again(ended_among(states))
         return [states.pop((outcome.seq, outcome.attempt), None) for outcome in outcomes]
 
     def release(self, worker_id: str, fences: Iterable[Fence]) -> int:
@@ -105,7 +108,9 @@ class Finishes:
             }
             self.write_endings(list(endings.values()))
             self.write_attempts(worker_id, endings.values(), now)
-        return {fence: ending.state for fence, ending in endings.items()}
+            states = {fence: ending.state for fence, ending in endings.items()}
+            self._ripples.spread(ended_among(states))
+        return states
 
     def hold(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[Held]:
         """Lock the jobs that the worker still holds."""
@@ -145,6 +150,11 @@ class Finishes:
 
     def _running(self, worker_id: str) -> Any:
         return self.place.jobs().filter(state=State.RUNNING, worker_id=worker_id)
+
+
+def ended_among(states: Mapping[tuple[int, int], State]) -> list[int]:
+    """Return the seqs of the jobs that have come to their end."""
+    return [seq for (seq, _), state in states.items() if state in ENDED]
 
 
 def _columns(ending: Ending) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django_taskq.jobs.origin import NO_ORIGIN
+from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Entry, Holder, OnDuplicate, entry_of, twice_in_batch
+from django_taskq.jobs.upstreams import have_upstreams
 from django_taskq.models import Job
+from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.holders import FRESH, HolderLeft, Holders
 from django_taskq.stores.database.place import Place
@@ -42,10 +44,11 @@ class Inserts:
     # Whether `enter` stores one job by one statement, which needs no transaction around it.
     enters_at_once: ClassVar[bool] = False
 
-    def __init__(self, place: Place, announce: Announce) -> None:
+    def __init__(self, place: Place, announce: Announce, attaching: Attaching) -> None:
         self.place = place
         self.holders = Holders(place, sees_commits=self.sees_commits)
         self._announce = announce
+        self._attaching = attaching
 
     def insert(self, specs: Sequence[JobSpec]) -> list[Inserted]:
         """Store jobs, all or none, and announce them once they can be seen."""
@@ -53,9 +56,22 @@ class Inserts:
             return []
         if any(spec.unique_key for spec in specs):
             return self._insert_named(specs)
-        enqueued_at = Inserts.store(self, specs) if _are_rare(specs) else self.store(specs)
+        if not _are_rare(specs):
+            enqueued_at = self.store(specs)
+        elif have_upstreams(specs):
+            enqueued_at = self.place.settle(self._store_attached, specs)
+        else:
+            enqueued_at = Inserts.store(self, specs)
+        if self._attaching.may_wait:
+            self._attaching.meet(specs)
         self._announce()
         return [Inserted(spec.id, enqueued_at) for spec in specs]
+
+    def _store_attached(self, specs: Sequence[JobSpec]) -> datetime:
+        with self.place.transaction():
+            enqueued_at = Inserts.store(self, specs)
+            self._attaching.attach(specs, [spec.id for spec in specs])
+        return enqueued_at
 
     def _insert_named(self, specs: Sequence[JobSpec]) -> list[Inserted]:
         """Store jobs some of which have predictable ids."""
@@ -68,6 +84,8 @@ class Inserts:
         else:
             inserted = self.place.settle(self._insert_round, specs)
         if any(item.entry is not Entry.EXISTING for item in inserted):
+            if self._attaching.may_wait:
+                self._attaching.meet(specs)
             self._announce()
         return inserted
 
@@ -84,10 +102,13 @@ class Inserts:
         now, entered = Inserts.enter(self, first) if _are_rare(first) else self.enter(first)
         left = [spec.unique_key for spec in specs if spec.id not in entered and spec.unique_key]
         held = self.holders.find(left) if left else {}
-        return [
+        inserted = [
             Inserted(spec.id, now) if spec.id in entered else self._settle(spec, held, entered, now)
             for spec in specs
         ]
+        if have_upstreams(specs):
+            self._attaching.attach(specs, [item.id for item in inserted])
+        return inserted
 
     def _settle(
         self, spec: JobSpec, held: dict[str, Holder], entered: set[str], now: datetime
@@ -149,6 +170,20 @@ class Inserts:
         is_due = is_due_at(spec, now)
         since = since or now
         origin = spec.origin or NO_ORIGIN
+        columns: dict[str, Any] = {
+            "state": State.READY if is_due else State.SCHEDULED,
+            "eligible_at": storable(since) if is_due else None,
+            "due_at": None if is_due else storable(spec.run_after),
+        }
+        if origin.upstreams:
+            columns = {
+                "state": State.DEFERRED,
+                "trigger_rule": rule_of(origin),
+                "upstream_total": len(set(origin.upstreams)),
+                "upstream_successful": 0,
+                "upstream_failed": 0,
+                "upstream_skipped": 0,
+            }
         return Job(
             public_id=uuid.UUID(spec.id),
             backend=self.place.backend,
@@ -173,10 +208,8 @@ class Inserts:
             schedule_id=origin.schedule_id,
             scheduled_for=storable(origin.scheduled_for),
             run_after=storable(spec.run_after),
-            state=State.READY if is_due else State.SCHEDULED,
             enqueued_at=storable(now),
-            eligible_at=storable(since) if is_due else None,
-            due_at=None if is_due else storable(spec.run_after),
+            **columns,
         )
 
 

@@ -11,13 +11,14 @@ from django.db.models import F, Q
 from django_taskq.jobs.attempt import MOST_KEPT, AttemptRecord, taken_attempt
 from django_taskq.jobs.fate import Death, Fate, fate_of
 from django_taskq.jobs.reasons import FELL_SILENT, SUSPECT
-from django_taskq.jobs.states import State
+from django_taskq.jobs.states import ENDED, State
 from django_taskq.models import Attempt
 from django_taskq.stores.base import Fence
 from django_taskq.stores.database.attempts import trim_attempts
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.stores.database.endings import attempt_row
 from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.ripples import Ripples
 
 # Jobs per transaction.
 CHUNK = 500
@@ -63,8 +64,9 @@ class Loss(NamedTuple):
 class Losses:
     """Gives back or ends what workers held that are gone."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, ripples: Ripples) -> None:
         self.place = place
+        self._ripples = ripples
 
     def lose(self, fences: Sequence[Fence], death: Death) -> list[State | None]:
         """Take back attempts that had started; return the new states, None where refused."""
@@ -126,6 +128,10 @@ class Losses:
             jobs = self.place.jobs().filter(pk__in=[loss.orphan.seq for loss in together])
             jobs.update(**_columns(together[0], now))
         self._write_attempts(losses, now)
+        ended = [orphan.seq for orphan, fate in losses if fate.state in ENDED]
+        if ended:
+            self._ripples.spread(ended)
+            self._ripples.look_again(ended)
         return losses
 
     def _write_attempts(self, losses: Sequence[Loss], now: datetime) -> None:

@@ -14,7 +14,7 @@ from django_taskq.jobs.insights import Insights, LaneCount
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.workers import WorkerRecord
-from django_taskq.models import Attempt, Job, Limit, Queue, Tenant, Worker
+from django_taskq.models import Attempt, Dependency, Job, Limit, Queue, Tenant, Worker
 from django_taskq.stores.base import JobFilter, by_id
 from django_taskq.stores.database.attempts import (
     attempts_of,
@@ -79,9 +79,10 @@ class Reads:
         return [record_of(row) for row in jobs.values_list(*RECORD_COLUMNS)[:limit]]
 
     def ended(self, ids: Sequence[str]) -> dict[str, bool]:
-        """Tell of each of at most a thousand ids whether its job has ended; unknown ones not."""
+        """Tell of each of at most a thousand ids whether its job has ended, or is blocked."""
         jobs = self.place.jobs().filter(public_id__in=[uuid.UUID(id) for id in ids])
-        return {str(id): state in ENDED for id, state in jobs.values_list("public_id", "state")}
+        rows = jobs.values_list("public_id", "state", "is_blocked")
+        return {str(id): state in ENDED or is_blocked for id, state, is_blocked in rows}
 
     def has_ready(self) -> bool:
         """Tell whether any job is ready, in any queue."""
@@ -92,7 +93,10 @@ class Reads:
         with self.place.connection.cursor() as cursor:
             introspection = self.place.connection.introspection
             known = set(introspection.table_names(cursor, include_views=True))
-        names = (model._meta.db_table for model in (Attempt, Job, Limit, Queue, Tenant, Worker))
+        names = (
+            model._meta.db_table
+            for model in (Attempt, Dependency, Job, Limit, Queue, Tenant, Worker)
+        )
         return [name for name in names if introspection.identifier_converter(name) not in known]
 
     def insights(self) -> Insights:

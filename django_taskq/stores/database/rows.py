@@ -16,7 +16,7 @@ RECORD_COLUMNS = (
     "last_attempted_at", "finished_at", "cancel_asked_at",
     "worker_id", "worker_ids", "result", "metadata", "progress", "options", "task_id",
     "parked_for", "gate", "trace", "run_id", "node", "map_index", "schedule_id", "scheduled_for",
-    "ctx",
+    "is_blocked", "blocked_for", "trigger_rule", "ctx",
 )  # fmt: skip
 _RENAMED = {
     "public_id": "id",

@@ -27,14 +27,17 @@ from django_taskq.stores.base import (
     RunFilter,
     Store,
 )
+from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
+from django_taskq.stores.database.expanding import Expanding
 from django_taskq.stores.database.losses import Losses
 from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import Reads
 from django_taskq.stores.database.reaping import Reaping
+from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.runs import Runs
 from django_taskq.stores.database.suspects import Suspects
 from django_taskq.stores.database.upkeep import Upkeep
@@ -70,16 +73,21 @@ class DatabaseStore(Store):
         self._reads = Reads(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
-        self._inserts = chosen.inserts(place, announce)
+        self._ripples = ripples = Ripples(place, announce, is_serial=chosen.is_serial)
+        self._attaching = Attaching(place, ripples)
+        self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)
-        self._finishes = chosen.finishes(place, announce)
+        self._finishes = chosen.finishes(place, announce, ripples)
+        self._expanding = Expanding(place, self._inserts, self._finishes, ripples)
         self._leases = chosen.leases(place, self._finishes.release)
-        self._upkeep = Upkeep(place, announce)
+        self._upkeep = Upkeep(place, announce, ripples)
         self._runs = Runs(place)
         self._suspects = Suspects(place)
-        self._losses = Losses(place)
+        self._losses = Losses(place, ripples)
         self._reaping = Reaping(place, self._losses, announce)
-        self._changes = Changes(place, self._inserts.insert, self._inserts.holders, announce)
+        self._changes = Changes(
+            place, self._inserts.insert, self._inserts.holders, announce, ripples
+        )
 
     def find_obstacle(self) -> str | None:
         """Name the tables that are missing; one that does not answer is no obstacle."""
@@ -148,6 +156,12 @@ class DatabaseStore(Store):
         states = self._finishes.finish(worker_id, outcomes)
         self._settle(worker_id, [end_of(outcome) for outcome in outcomes], states)
         return states
+
+    def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
+        """Write a success by which a job becomes other jobs; None where the fence refuses."""
+        state = self._expanding.expand(worker_id, outcome, specs)
+        self._settle(worker_id, [end_of(outcome)], [state])
+        return state
 
     def release(self, worker_id: str, fences: Sequence[Fence]) -> int:
         """Give back claimed jobs that never started, free of charge."""

@@ -4,14 +4,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Concat
 
-from django_taskq.jobs.states import State
-from django_taskq.models import Attempt, Job
+from django_taskq.jobs.reasons import GIVEN_UP
+from django_taskq.jobs.states import Failure, State
+from django_taskq.models import Attempt, Dependency, Job
 from django_taskq.stores.base import Promoted
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.place import Place, any_of
+from django_taskq.stores.database.ripples import Ripples
 
 # Rows per transaction, so that nobody waits long for a lock of ours.
 CHUNK = 1000
@@ -30,8 +33,9 @@ _RETAINED = {
 class Upkeep:
     """Promotes due jobs and prunes ended ones, a batch at a time."""
 
-    def __init__(self, place: Place, announce: Announce) -> None:
+    def __init__(self, place: Place, announce: Announce, ripples: Ripples) -> None:
         self.place = place
+        self._ripples = ripples
         self._announce = announce
 
     def promote(self, limit: int) -> Promoted:
@@ -88,9 +92,12 @@ class Upkeep:
         now = place.clock.read(place.connection)
         lost = place.workers().filter(lost_at__lt=storable(now - KEEP_LOST_WORKERS))
         old = [self._old(state, cutoff) for state, cutoff in self._cutoffs(now)]
+        blocked = self._blocked(now)
         # One statement says whether there is anything to do: most times there is not.
-        if not any_of(lost.order_by("lost_at"), *old):
+        if not any_of(lost.order_by("lost_at"), blocked, *old):
             return 0
+        while self.place.settle(self._give_up, blocked, now) == CHUNK:
+            pass
         count = 0
         for jobs in old:
             while count < limit:
@@ -109,6 +116,36 @@ class Upkeep:
                 for state in states:
                     yield state, now - timedelta(days=days)
 
+    def _blocked(self, now: datetime) -> QuerySet[Job]:
+        """Return the jobs that have been blocked for as long as failed ones are kept."""
+        days = self.place.options.retention["failed"]
+        blocked = self.place.jobs().filter(is_blocked=True, state=State.DEFERRED)
+        if days is None:
+            return blocked.none()
+        long = blocked.filter(blocked_at__lt=storable(now - timedelta(days=days)))
+        return long.order_by("blocked_at")
+
+    def _give_up(self, blocked: QuerySet[Job], now: datetime) -> int:
+        """End jobs that nobody has resumed, and what can no longer run without them."""
+        seqs = list(blocked.values_list("pk", flat=True)[:CHUNK])
+        with self.place.transaction():
+            # Once more under a lock: one of them may have been resumed since.
+            locked = blocked.filter(pk__in=seqs).order_by("pk").select_for_update()
+            ended = list(locked.values_list("pk", flat=True))
+            self.place.jobs().filter(pk__in=ended).update(
+                state=State.CANCELED,
+                failure=Failure.DEPENDENCY,
+                reason=Concat(Value(GIVEN_UP), F("blocked_for")),
+                finished_at=storable(now),
+                unique_key=None,
+                is_blocked=False,
+                blocked_for=None,
+                blocked_at=None,
+            )
+            self._ripples.spread(ended)
+            self._ripples.look_again(ended)
+        return len(seqs)
+
     def _old(self, state: State, cutoff: datetime) -> QuerySet[Job]:
         old = self.place.jobs().filter(state=state, finished_at__lt=storable(cutoff))
         return old.order_by("finished_at")
@@ -122,15 +159,24 @@ class Upkeep:
             # Once more under a lock: one of them may have been retried since.
             locked = old.filter(pk__in=seqs).order_by("pk")
             locked = locked.select_for_update(skip_locked=can_skip)
-            return delete_jobs(self.place, list(locked.values_list("pk", flat=True)))
+            found = list(locked.values_list("pk", flat=True))
+            return delete_jobs(self.place, found, self._ripples)
 
 
-def delete_jobs(place: Place, seqs: Sequence[int]) -> int:
-    """Delete jobs that the caller has locked, and the rows about their attempts before them."""
+def delete_jobs(place: Place, seqs: Sequence[int], ripples: Ripples) -> int:
+    """Delete jobs that the caller has locked, and before them the rows about their attempts.
+
+    Whoever waits for one of them is told; the edges stay for those who have run.
+    """
     if not seqs:
         return 0
+    Dependency._default_manager.using(place.database).filter(downstream_id__in=seqs)._raw_delete(
+        place.database
+    )
     # Past Django's collector, which would read every job and every attempt first.
     Attempt._default_manager.using(place.database).filter(job_id__in=seqs)._raw_delete(
         place.database
     )
-    return int(place.jobs().filter(pk__in=seqs)._raw_delete(place.database) or 0)
+    deleted = int(place.jobs().filter(pk__in=seqs)._raw_delete(place.database) or 0)
+    ripples.spread(seqs)
+    return deleted

@@ -11,11 +11,13 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.options import Options
 from django_taskq.stores.memory.claiming import Claiming
+from django_taskq.stores.memory.graph import Graph
 from django_taskq.stores.memory.hand import Hand
 from django_taskq.stores.memory.job import MemoryJob
 from django_taskq.stores.memory.lanes import Lanes
 from django_taskq.stores.memory.limits import Limits
 from django_taskq.stores.memory.line import Line
+from django_taskq.stores.memory.open_runs import OpenRuns
 from django_taskq.stores.memory.waiting import Waiters
 
 
@@ -23,6 +25,8 @@ class Board:
     """Jobs by id, and each in one place more: a lane, the due line, a worker's hand, the ended.
 
     `holders` are those with a predictable id that have not ended, by its key.
+
+    `newest` is the last job of each tenant and `task_id`, ended or not.
 
     Knows no lock and no clock: its store holds the one and asks the other. `has_news` goes up
     when a job becomes READY, gets a time, or may start since another one has ended, for the store
@@ -33,12 +37,15 @@ class Board:
         self.jobs: dict[str, MemoryJob] = {}
         self.holders: dict[str, MemoryJob] = {}
         self.hands: dict[str, Hand] = {}
+        self.graph = Graph()
+        self.newest: dict[tuple[str, str], MemoryJob] = {}
         self.limits = Limits()
         self.due = Line()
         self.waiters = Waiters()
         self.has_news = False
         self._options = options
         self._lanes = Lanes()
+        self._runs = OpenRuns()
         self._ended: OrderedDict[str, MemoryJob] = OrderedDict()
         self._seqs = count(1)
 
@@ -50,6 +57,13 @@ class Board:
             self.holders[spec.unique_key] = job
         if spec.gate != NO_GATE:
             self._watch()
+        if spec.origin is not None:
+            self._runs.enter(job)
+        if spec.task_id is not None:
+            self.newest[spec.tenant, spec.task_id] = job
+        if spec.origin is not None and spec.origin.upstreams:
+            job.state = State.DEFERRED
+            return
         run_after = spec.run_after
         if run_after is None or run_after <= now:
             job.eligible_at = now
@@ -75,6 +89,10 @@ class Board:
             job.eligible_at = None
             self.schedule(job, run_after)
 
+    def rank(self, job: MemoryJob, now: datetime) -> None:
+        """Have a job wait from now on."""
+        job.rank = job.spec.rank(self._options.priority_aging, now)
+
     # Moves of a job that stands nowhere.
 
     def make_ready(self, job: MemoryJob, eligible_at: datetime | None) -> None:
@@ -99,10 +117,14 @@ class Board:
         job.due_at = None
         id = job.spec.id
         self._ended[id] = job
+        if job.spec.origin is not None:
+            self._leave_run(job)
         if job.spec.unique_key is not None:
             self.holders.pop(job.spec.unique_key, None)
         if self.waiters:
             self.waiters.tell(id)
+        if self.graph.edges:
+            self.graph.note(job)
 
     def cancel(self, job: MemoryJob, reason: str, at: datetime) -> None:
         """End a job as canceled."""
@@ -120,7 +142,32 @@ class Board:
             self.due.remove(job)
         elif state is State.RUNNING:
             self.let_go(job)
+        elif state is State.DEFERRED:
+            self.graph.leave(job)
+            self.unblock(job)
         elif state in ENDED:
+            self._take_ended(job)
+            if job.spec.origin is not None:
+                self._runs.enter(job)
+
+    def block(self, job: MemoryJob, reason: str) -> None:
+        """Have a job wait for what failed; its run does not go on for it."""
+        if job.blocked_for is None:
+            self._leave_run(job)
+        job.blocked_for = reason
+        self.waiters.tell(job.spec.id)
+
+    def unblock(self, job: MemoryJob) -> None:
+        """Have a job wait as it did before anything had failed."""
+        if job.blocked_for is not None:
+            job.blocked_for = None
+            self._runs.enter(job)
+
+    def _leave_run(self, job: MemoryJob) -> None:
+        self._ended.update(self._runs.leave(job))
+
+    def _take_ended(self, job: MemoryJob) -> None:
+        if not self._runs.take(job):
             del self._ended[job.spec.id]
 
     def let_go(self, job: MemoryJob, seconds: float | None = None) -> None:
@@ -187,16 +234,29 @@ class Board:
 
     def drop(self, job: MemoryJob) -> None:
         """Forget an ended job."""
-        del self._ended[job.spec.id]
-        del self.jobs[job.spec.id]
+        self._take_ended(job)
+        self._forget(job)
 
     def drop_oldest(self, keep: int, limit: int | None = None) -> int:
-        """Forget the jobs that ended first, until `keep` are left; return how many."""
+        """Forget the jobs that ended first, until `keep` are left; return how many.
+
+        Those whose run goes on are kept beyond that.
+        """
         surplus = len(self._ended) - keep
         if surplus <= 0:
             return 0
-        dropped = surplus if limit is None else min(surplus, limit)
-        for _ in range(dropped):
-            id, _job = self._ended.popitem(last=False)
-            del self.jobs[id]
+        dropped = 0
+        for _ in range(surplus if limit is None else min(surplus, limit)):
+            _, job = self._ended.popitem(last=False)
+            if job.spec.origin is None or not self._runs.keep(job):
+                self._forget(job)
+                dropped += 1
         return dropped
+
+    def _forget(self, job: MemoryJob) -> None:
+        spec = job.spec
+        del self.jobs[spec.id]
+        if job.seq in self.graph.jobs:
+            self.graph.drop(job)
+        if spec.task_id is not None and self.newest.get((spec.tenant, spec.task_id)) is job:
+            del self.newest[spec.tenant, spec.task_id]

@@ -42,6 +42,7 @@ def retry(board: Board, job: MemoryJob, now: datetime) -> Change:
         job.worker_id = job.claimed_at = None
         job.ctx = sighting.forget(job.ctx)
         board.make_ready(job, now)
+        board.graph.note(job)
     return Change(job.spec.id, before, job.state)
 
 

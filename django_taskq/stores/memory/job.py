@@ -20,10 +20,10 @@ class MemoryJob:
     """
 
     __slots__ = (
-        "attempt", "attempts", "cancel_asked_at", "claimed_at", "ctx", "due_at", "eligible_at",
-        "enqueued_at", "entry", "failure", "finished_at", "is_started", "last_attempted_at", "lost",
-        "metadata", "progress", "rank", "reason", "result", "seq", "spec", "start_by", "started_at",
-        "state", "tries", "worker_id", "worker_ids",
+        "attempt", "attempts", "blocked_for", "cancel_asked_at", "claimed_at", "ctx", "due_at",
+        "eligible_at", "enqueued_at", "entry", "failure", "finished_at", "is_started",
+        "last_attempted_at", "lost", "metadata", "progress", "rank", "reason", "result", "seq",
+        "spec", "start_by", "started_at", "state", "tries", "worker_id", "worker_ids",
     )  # fmt: skip
 
     def __init__(self, seq: int, spec: JobSpec, rank: int, enqueued_at: datetime) -> None:
@@ -53,6 +53,7 @@ class MemoryJob:
         self.attempts: tuple[AttemptRecord, ...] = ()
         self.is_started = False
         self.start_by: float | None = None
+        self.blocked_for: str | None = None
         self.entry: tuple[Any, int, MemoryJob] | None = None
 
     def start(self, at: datetime) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django_taskq.jobs.attempt import errors_in
-from django_taskq.jobs.origin import NO_ORIGIN
+from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.sighting import waiting_reason
 from django_taskq.jobs.states import WAITING
@@ -65,14 +65,21 @@ def make_record(
     draft.parked_for = None
     draft.gate = spec.gate
     draft.trace = spec.trace
-    origin = spec.origin or NO_ORIGIN
-    draft.run_id = origin.run_id
-    draft.node = origin.node
-    draft.map_index = origin.map_index
-    draft.schedule_id = origin.schedule_id
-    draft.scheduled_for = origin.scheduled_for
+    _add_origin(draft, job)
     draft.errors = errors_in(job.attempts) if has_errors and job.attempts else ()
     draft.attempts = job.attempts if has_attempts else ()
     draft.__class__ = JobRecord
     record: JobRecord = draft
     return record
+
+
+def _add_origin(draft: Any, job: MemoryJob) -> None:
+    origin = job.spec.origin or NO_ORIGIN
+    draft.run_id = origin.run_id
+    draft.node = origin.node
+    draft.map_index = origin.map_index
+    draft.schedule_id = origin.schedule_id
+    draft.scheduled_for = origin.scheduled_for
+    draft.is_blocked = job.blocked_for is not None
+    draft.blocked_for = job.blocked_for
+    draft.trigger_rule = rule_of(origin)

@@ -19,6 +19,7 @@ from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, WAITING, State
 from django_taskq.jobs.unique import Holder
+from django_taskq.jobs.upstreams import have_upstreams
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.base import (
@@ -32,7 +33,15 @@ from django_taskq.stores.base import (
     Store,
     by_id,
 )
-from django_taskq.stores.memory import changes, endings, naming, reaping
+from django_taskq.stores.memory import (
+    attaching,
+    changes,
+    endings,
+    expanding,
+    naming,
+    reaping,
+    rippling,
+)
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
 from django_taskq.stores.memory.reads import Reads
@@ -81,13 +90,20 @@ class MemoryStore(Store):
         now = self._clock()
         add = self._board.add
         named = [spec for spec in specs if spec.unique_key]
+        may_wait = self.options.missing_dependency == "wait"
+        in_graph = may_wait or have_upstreams(specs)
         with self._lock:
+            if in_graph:
+                attaching.check(self._board, specs, self.alias, may_wait=may_wait)
             if named:
                 inserted = naming.insert(self._board, specs, now)
             else:
                 for spec in specs:
                     add(spec, now)
                 inserted = [Inserted(spec.id, now) for spec in specs]
+            if in_graph:
+                attaching.attach(self._board, specs, [item.id for item in inserted], self.alias)
+                rippling.spread(self._board, now)
             wakeups = self._ring()
         for wakeup in wakeups:
             wakeup.ring()
@@ -127,6 +143,7 @@ class MemoryStore(Store):
             ended = [job for job in self._known(dict.fromkeys(ids)) if job.state in ENDED]
             for job in ended:
                 self._board.drop(job)
+            rippling.spread(self._board, self._clock())
         return len(ended)
 
     # A worker's verbs.
@@ -155,11 +172,19 @@ class MemoryStore(Store):
             for outcome in outcomes:
                 job = board.find_held(worker_id, outcome.seq, outcome.attempt)
                 states.append(None if job is None else endings.write(board, job, outcome, now))
-            board.drop_oldest(self.options.max_results)
+            rippling.tidy(board, self.options.max_results, now)
             wakeups = self._ring()
         for wakeup in wakeups:
             wakeup.ring()
         return states
+
+    def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
+        """Write a success by which a job becomes other jobs; None where the fence refuses."""
+        with self._change() as now:
+            job = self._board.find_held(worker_id, outcome.seq, outcome.attempt)
+            if job is None:
+                return None
+            return expanding.expand(self._board, job, outcome, specs, self.alias, now)
 
     def release(self, worker_id: str, fences: Sequence[Fence]) -> int:
         """Give back claimed jobs that never started."""
@@ -267,7 +292,9 @@ class MemoryStore(Store):
     def prune(self, limit: int) -> int:
         """Keep to MAX_RESULTS: there is no other retention here."""
         with self._lock:
-            return self._board.drop_oldest(self.options.max_results, limit)
+            dropped = self._board.drop_oldest(self.options.max_results, limit)
+            rippling.spread(self._board, self._clock())
+        return dropped
 
     # What callers and operators ask for.
 
@@ -314,7 +341,11 @@ class MemoryStore(Store):
         """Block until all these jobs have ended or are gone; False when the seconds are over."""
         board = self._board
         with self._lock:
-            open_ids = {job.spec.id for job in self._known(ids) if job.state not in ENDED}
+            open_ids = {
+                job.spec.id
+                for job in self._known(ids)
+                if job.state not in ENDED and job.blocked_for is None
+            }
             if not open_ids:
                 return True
             waiter = board.waiters.add(open_ids)
@@ -339,7 +370,7 @@ class MemoryStore(Store):
         now = self._clock()
         with self._lock:
             yield now
-            self._board.drop_oldest(self.options.max_results)
+            rippling.tidy(self._board, self.options.max_results, now)
             wakeups = self._ring()
         for wakeup in wakeups:
             wakeup.ring()

@@ -23,6 +23,8 @@ class Vendor(NamedTuple):
     leases: type[Leases]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
+    # Whether transactions that write come one after the other.
+    is_serial: bool = False
 
 
 def no_settings(place: Place) -> dict[str, Any]:

@@ -9,12 +9,21 @@ from django_taskq.jobs.reasons import CANCELED_RUNNING, JOB_CANCELED
 from django_taskq.jobs.states import State
 from django_taskq.stores.base import Note
 from django_taskq.stores.database.endings import failure_of, is_plain
-from django_taskq.stores.database.finishes import Finishes
+from django_taskq.stores.database.finishes import Finishes, ended_among
+from django_taskq.stores.database.inserts import Announce
+from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
 
+# That nothing waits for a job: then its end is one statement. A scalar subquery is looked up in
+# the index row by row, whatever the planner thinks of the table.
+_ALONE = """AND (
+    SELECT 1 FROM taskq_dependency WHERE upstream_id = job.seq LIMIT 1
+) IS NULL"""
+
 # Write successes that change nothing but the end of their job: nearly every outcome there is.
-# Inputs: `given`, in the order of seq; worker. Result: seq, attempt and state of those that the
-# fence let through.
+# Inputs: `given`, in the order of seq; worker; `alone` where those with dependents are left out.
+# Result: seq, attempt and state of those that the fence let through.
 _SUCCEED = """
 UPDATE taskq_job AS job
 SET
@@ -25,7 +34,7 @@ SET
     finished_at = COALESCE(given.finished_at, {now})
 FROM {given}
 WHERE job.seq = given.seq AND job.state = 'RUNNING' AND job.attempt = given.attempt
-    AND job.worker_id = %(worker)s
+    AND job.worker_id = %(worker)s {alone}
 RETURNING job.seq, job.attempt, job.state
 """
 
@@ -41,6 +50,7 @@ held AS MATERIALIZED (
             AS next_state
     FROM given JOIN taskq_job AS job ON job.seq = given.seq
     WHERE job.state = 'RUNNING' AND job.attempt = given.attempt AND job.worker_id = %(worker)s
+        {{alone}}
     ORDER BY job.seq
     FOR UPDATE OF job
 ),
@@ -130,17 +140,42 @@ _NOTE_TYPES = {
 class PostgresqlFinishes(Finishes):
     """Writes a batch with one statement, two where it holds more than plain successes."""
 
+    def __init__(self, place: Place, announce: Announce, ripples: Ripples) -> None:
+        super().__init__(place, announce, ripples)
+        # Whether something waited for the jobs of the last batch. It is a guess about the next.
+        self._expects_dependents = False
+
     def write(self, worker_id: str, outcomes: Sequence[Outcome]) -> dict[tuple[int, int], State]:
-        """Write outcomes in one transaction; return the new states of those accepted."""
+        """Write outcomes; return the new states of those accepted.
+
+        Those for which nothing waits first: they need no transaction around a statement.
+        """
+        if self._expects_dependents:
+            return self._write_and_spread(worker_id, outcomes)
+        states = self._write_both(worker_id, outcomes, _ALONE)
+        left = [outcome for outcome in outcomes if outcome[:2] not in states]
+        return states | self._write_and_spread(worker_id, left) if left else states
+
+    def _write_and_spread(
+        self, worker_id: str, outcomes: Sequence[Outcome]
+    ) -> dict[tuple[int, int], State]:
+        with self.place.transaction():
+            states = self._write_both(worker_id, outcomes)
+            self._expects_dependents = self._ripples.spread(ended_among(states))
+        return states
+
+    def _write_both(
+        self, worker_id: str, outcomes: Sequence[Outcome], alone: str = ""
+    ) -> dict[tuple[int, int], State]:
         plain = [outcome for outcome in outcomes if is_plain(outcome)]
         if len(plain) == len(outcomes):
-            return self._write(_SUCCEED, worker_id, _PLAIN_TYPES, outcomes)
+            return self._write(_SUCCEED, worker_id, _PLAIN_TYPES, outcomes, alone)
         others = [outcome for outcome in outcomes if not is_plain(outcome)]
         if not plain:
-            return self._write(_FINISH, worker_id, _TYPES, others)
+            return self._write(_FINISH, worker_id, _TYPES, others, alone)
         with self.place.transaction():
-            states = self._write(_SUCCEED, worker_id, _PLAIN_TYPES, plain)
-            return states | self._write(_FINISH, worker_id, _TYPES, others)
+            states = self._write(_SUCCEED, worker_id, _PLAIN_TYPES, plain, alone)
+            return states | self._write(_FINISH, worker_id, _TYPES, others, alone)
 
     def write_notes(self, worker_id: str, notes: Sequence[Note]) -> int:
         """Write notes in one statement; return how many were taken."""
@@ -153,11 +188,12 @@ class PostgresqlFinishes(Finishes):
         worker_id: str,
         types: dict[str, str],
         outcomes: Sequence[Outcome],
+        alone: str,
     ) -> dict[tuple[int, int], State]:
         columns = _plain_columns(outcomes)
         if types is _TYPES:
             columns |= _other_columns(outcomes)
-        rows = self._rows(statement, worker_id, types, columns)
+        rows = self._rows(statement, worker_id, types, columns, alone)
         return {(seq, attempt): _STATES[state] for seq, attempt, state in rows}
 
     def _rows(
@@ -166,12 +202,13 @@ class PostgresqlFinishes(Finishes):
         worker_id: str,
         types: dict[str, str],
         columns: dict[str, list[Any]],
+        alone: str = "",
     ) -> list[Any]:
         clock = self.place.clock
         values: dict[str, Any] = {"worker": worker_id, **clock.parameters()}
         given = given_rows(types, columns, values)
         with self.place.connection.cursor() as cursor:
-            cursor.execute(statement.format(now=clock.steady_sql, given=given), values)
+            cursor.execute(statement.format(now=clock.steady_sql, given=given, alone=alone), values)
             rows: list[Any] = cursor.fetchall()
         return rows
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django_taskq.jobs.spec import JobSpec
+from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.inserts import Announce, Inserts
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
@@ -81,8 +82,8 @@ class PostgresqlInserts(Inserts):
     sees_commits: ClassVar[bool] = True
     enters_at_once: ClassVar[bool] = True
 
-    def __init__(self, place: Place, announce: Announce) -> None:
-        super().__init__(place, announce)
+    def __init__(self, place: Place, announce: Announce, attaching: Attaching) -> None:
+        super().__init__(place, announce, attaching)
         aging = place.options.priority_aging
         self._point = 1 if aging is None else aging * 1000
         self._aged = "" if aging is None else _AGED

@@ -44,4 +44,5 @@ SQLITE = GENERIC._replace(
     finishes=SqliteFinishes,
     wakeups=SqliteWakeups,
     settings=sqlite_settings,
+    is_serial=True,
 )

@@ -1,0 +1,230 @@
+"""Attaching new jobs to those they wait for, without a lock on any of these."""
+
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import Subquery
+
+from django_taskq.jobs.origin import TriggerRule, Upstream
+from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.trigger import standing_of
+from django_taskq.jobs.unique import unique_key
+from django_taskq.jobs.upstreams import (
+    check_cycles,
+    foreign,
+    keys_of,
+    pending_key,
+    renamed,
+    unknown,
+    upstreams_of,
+)
+from django_taskq.models import Dependency
+from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.ripples import CHUNK, Ripples
+
+# Names per statement.
+NAMES = 100
+
+
+class Found(NamedTuple):
+    """A job that others may wait for."""
+
+    seq: int
+    id: uuid.UUID
+    tenant: str
+    task_id: str | None
+    state: str
+    is_blocked: bool
+    rule: str | None
+
+
+class Attaching:
+    """Stores edges, looks at once what they mean, and again once they are committed.
+
+    An upstream that ends in between is so found by one of the two: by whoever finishes it, or by
+    the second look. An upstream that cannot be seen yet leaves an edge that is pending, which its
+    own insert looks for, and this one looks again, in the same way.
+    """
+
+    def __init__(self, place: Place, ripples: Ripples) -> None:
+        self.place = place
+        self.ripples = ripples
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a job may wait for one that is not there yet."""
+        return self.place.options.missing_dependency == "wait"
+
+    def attach(self, specs: Sequence[JobSpec], ids: Sequence[str]) -> None:
+        """Attach new jobs, in the transaction that stored them. Raise InvalidPipeline.
+
+        `ids` are those of the jobs of all specs, in their order; one that is not the spec's own
+        is of a job that was there before.
+        """
+        ids_of = {spec.id: id for spec, id in zip(specs, ids, strict=True)}
+        wanted = [
+            (spec, [renamed(upstream, ids_of) for upstream in upstreams_of(spec)])
+            for spec in specs
+            if upstreams_of(spec) and ids_of[spec.id] == spec.id
+        ]
+        if wanted:
+            self._attach(wanted)
+
+    def _attach(self, wanted: Sequence[tuple[JobSpec, list[Upstream]]]) -> None:
+        uuids = {uuid.UUID(up.id) for _, ups in wanted for up in ups if up.id}
+        uuids |= {uuid.UUID(spec.id) for spec, _ in wanted}
+        by_id = {found.id: found for found in self._by_id(list(uuids))}
+        by_name = self._by_name(
+            {(spec.tenant, up.task_id) for spec, ups in wanted for up in ups if up.task_id}
+        )
+        edges: list[Dependency] = []
+        own = {uuid.UUID(spec.id) for spec, _ in wanted}
+        decided: set[int] = set()
+        open_to_others: set[int] = set()
+        for spec, upstreams in wanted:
+            job = by_id[uuid.UUID(spec.id)]
+            for upstream in upstreams:
+                found = (
+                    by_id.get(uuid.UUID(upstream.id))
+                    if upstream.id
+                    else by_name.get((spec.tenant, upstream.task_id))
+                )
+                edges.append(self._edge(spec, job, upstream, found))
+                if found is None or found.id not in own:
+                    open_to_others.add(job.seq)
+                if found and standing_of(found.state, found.is_blocked):
+                    decided.add(job.seq)
+            if job.rule == TriggerRule.ALWAYS:
+                decided.add(job.seq)
+        new: dict[int, list[int]] = {job.seq: [] for job in by_id.values() if job.id in own}
+        for edge in edges:
+            new[edge.downstream_id].append(edge.upstream_id or 0)
+        check_cycles(new)
+        self._edges().bulk_create(edges, batch_size=CHUNK)
+        if decided:
+            self.ripples.decide(sorted(decided))
+        if open_to_others:
+            look = partial(self.look, sorted(open_to_others))
+            transaction.on_commit(look, using=self.place.database, robust=True)
+
+    def _edge(
+        self, spec: JobSpec, job: Found, upstream: Upstream, found: Found | None
+    ) -> Dependency:
+        edge = Dependency(downstream_id=job.seq, upstream_task_id=upstream.task_id)
+        if found is not None and found.tenant != spec.tenant:
+            raise foreign(spec, upstream, found.tenant)
+        if found is not None:
+            edge.upstream_id, edge.upstream_public_id = found.seq, found.id
+            edge.upstream_task_id = upstream.task_id or found.task_id
+        elif not self.may_wait:
+            raise unknown(self.place.backend, spec.tenant, upstream)
+        else:
+            edge.upstream_public_id = uuid.UUID(upstream.id) if upstream.id else None
+            edge.pending_key = pending_key(self.place.backend, spec.tenant, upstream)
+        return edge
+
+    def look(self, seqs: Sequence[int]) -> None:
+        """Look again, after the commit, at jobs that were attached: upstreams may have ended."""
+        for start in range(0, len(seqs), CHUNK):
+            self.place.settle(self._look, seqs[start : start + CHUNK])
+
+    def _look(self, seqs: Sequence[int]) -> None:
+        edges = self._edges().filter(downstream_id__in=seqs, counted_as=None)
+        pending = edges.filter(pending_key__isnull=False)
+        resolved = self.resolve(pending) if self.may_wait else set()
+        rows = edges.values_list("downstream_id", "upstream__state", "upstream__is_blocked")
+        ended = {
+            seq
+            for seq, state, is_blocked in rows.filter(upstream_id__isnull=False)
+            if standing_of(state, is_blocked)
+        }
+        if ended or resolved:
+            with self.place.transaction():
+                self.ripples.decide(sorted(ended | resolved))
+
+    def meet(self, specs: Sequence[JobSpec]) -> None:
+        """Have those who wait for one of these jobs know that it is there, once that is seen."""
+        keys = [key for spec in specs for key in keys_of(self.place.backend, spec)]
+        look = partial(self._meet_pending, keys)
+        if self.place.connection.in_atomic_block:
+            look()
+        transaction.on_commit(look, using=self.place.database, robust=True)
+
+    def _meet_pending(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), CHUNK):
+            pending = self._edges().filter(pending_key__in=keys[start : start + CHUNK])
+            self.place.settle(self._resolve_and_decide, pending)
+
+    def _resolve_and_decide(self, pending: Any) -> None:
+        with self.place.transaction():
+            resolved = self.resolve(pending)
+            if resolved:
+                self.ripples.decide(sorted(resolved))
+
+    def resolve(self, pending: Any) -> set[int]:
+        """Give pending edges the jobs that have come; return those who wait for them."""
+        rows = list(
+            pending.values_list(
+                "pk", "downstream_id", "downstream__tenant", "upstream_public_id",
+                "upstream_task_id",
+            )
+        )  # fmt: skip
+        if not rows:
+            return set()
+        by_id = {found.id: found for found in self._by_id([row[3] for row in rows if row[3]])}
+        by_name = self._by_name({(row[2], row[4]) for row in rows if not row[3]})
+        resolved: set[int] = set()
+        for pk, downstream, tenant, id, name in rows:
+            found = by_id.get(id) if id else by_name.get((tenant, name))
+            if found is not None and found.tenant == tenant and found.seq != downstream:
+                edges = self._edges().filter(pk=pk, pending_key__isnull=False)
+                edges.update(upstream_id=found.seq, upstream_public_id=found.id, pending_key=None)
+                resolved.add(downstream)
+        return resolved
+
+    def _by_id(self, ids: Sequence[uuid.UUID]) -> Iterator[Found]:
+        for start in range(0, len(ids), CHUNK):
+            yield from self._found(self._jobs().filter(public_id__in=ids[start : start + CHUNK]))
+
+    def _by_name(
+        self, names: Collection[tuple[str, str | None]]
+    ) -> dict[tuple[str, str | None], Found]:
+        """Return the newest job of each name: an unfinished one, else the last that ended."""
+        wanted = sorted(names, key=str)
+        found: dict[tuple[str, str | None], Found] = {}
+        for start in range(0, len(wanted), NAMES):
+            part = wanted[start : start + NAMES]
+            searches = [
+                self._jobs().filter(
+                    pk=Subquery(
+                        self._jobs().filter(tenant=tenant, task_id=name)
+                        .order_by("-seq").values("pk")[:1]
+                    )
+                )
+                for tenant, name in part
+            ]  # fmt: skip
+            keys = [unique_key(self.place.backend, tenant, name or "") for tenant, name in part]
+            for jobs in (_union(searches), self._jobs().filter(unique_key__in=keys)):
+                for job in self._found(jobs):
+                    found[job.tenant, job.task_id] = job
+        return found
+
+    def _found(self, jobs: Any) -> Iterator[Found]:
+        rows = jobs.values_list(
+            "pk", "public_id", "tenant", "task_id", "state", "is_blocked", "trigger_rule"
+        )
+        return map(Found._make, rows)
+
+    def _jobs(self) -> Any:
+        return self.place.jobs().order_by()
+
+    def _edges(self) -> Any:
+        return Dependency._default_manager.using(self.place.database)
+
+
+def _union(searches: Sequence[Any]) -> Any:
+    first, *others = searches
+    return first.union(*others, all=True) if others else first

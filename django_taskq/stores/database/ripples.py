@@ -1,0 +1,278 @@
+"""What the end of jobs does to those that wait for them, written in the transaction of that end."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Value
+
+from django_taskq.jobs.origin import TriggerRule
+from django_taskq.jobs.reasons import blocked_reason, final_reason, never_reason
+from django_taskq.jobs.ripple import Edge, Move, Ripple, Waiting, spread
+from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.trigger import Decision, Standing, standing_of
+from django_taskq.models import Dependency
+from django_taskq.stores.database.clock import aware, storable
+from django_taskq.stores.database.place import Place
+
+# Seqs per statement.
+CHUNK = 1000
+
+# All jobs that wait, by any number of steps, for one of these. Inputs: seqs, as many placeholders.
+_BELOW = """
+WITH RECURSIVE below (seq) AS (
+    SELECT downstream_id FROM taskq_dependency WHERE upstream_id IN ({seqs})
+    UNION
+    SELECT dependency.downstream_id
+    FROM below
+    JOIN taskq_job AS job ON job.seq = below.seq AND job.state = 'DEFERRED'
+    JOIN taskq_dependency AS dependency ON dependency.upstream_id = below.seq
+)
+SELECT seq FROM below ORDER BY seq
+"""
+
+# Read edges and how their upstreams stand, deleted ones too. Inputs: seqs, as many placeholders.
+_EDGES = """
+SELECT
+    dependency.id, downstream_id, upstream_id, counted_as, upstream_public_id, job.state,
+    job.is_blocked
+FROM taskq_dependency AS dependency
+LEFT JOIN taskq_job AS job ON job.seq = dependency.upstream_id
+WHERE upstream_id IS NOT NULL AND {which} IN ({seqs})
+"""
+_FROM = _EDGES.replace("{which}", "upstream_id")
+_UNCOUNTED = _EDGES.replace("{which}", "counted_as IS NULL AND downstream_id")
+
+# Tell whether anything waits for one of these jobs. Inputs: as above.
+_HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id IN ({seqs}) LIMIT 1"
+
+
+class Deferred(NamedTuple):
+    """What is read of a waiting job beside its tally."""
+
+    id: str
+    run_after: datetime | None
+
+
+class Ripples:
+    """Counts ended jobs for those that wait for them, and moves these as their rules say.
+
+    Everybody locks in the order of seq: first the jobs that end, then those that wait for them.
+    The count of an edge changes only under the lock of the job that waits. What others attach
+    meanwhile cannot be seen in the transaction of the end, nor can they see that: both look once
+    more after their commit, so that one of them finds the other.
+    """
+
+    def __init__(self, place: Place, announce: Any, *, is_serial: bool = False) -> None:
+        self.place = place
+        self._announce = announce
+        # Where transactions that write stand in one line, nothing is missed.
+        self._is_serial = is_serial
+
+    def spread(self, seqs: Iterable[int]) -> bool:
+        """Have those who wait know how these jobs stand now; in the transaction that wrote it.
+
+        Return whether there is anybody who waits, or has waited, for one of them.
+        """
+        has_edges = False
+        for chunk in _chunks(sorted(seqs)):
+            if self._has_edges(chunk):
+                has_edges = True
+                self._settle(self._lock_below(chunk), _FROM, chunk)
+        return has_edges
+
+    def decide(self, waiting: Sequence[int]) -> None:
+        """Decide about jobs that wait, by what has ended that was not counted; in a transaction."""
+        for chunk in _chunks(sorted(waiting)):
+            locked = self._lock(pk__in=chunk)
+            seqs = list(locked.waiting)
+            self._settle(locked, _UNCOUNTED, seqs, also=seqs)
+
+    def lock_below(self, seqs: Sequence[int]) -> list[int]:
+        """Lock the jobs that wait for these; return which those are."""
+        return list(self._lock_below(seqs).waiting)
+
+    def look_again(self, seqs: Iterable[int]) -> None:
+        """Once the caller's transaction is committed, look for those who attached meanwhile."""
+        sources = list(seqs)
+        if sources and not self._is_serial:
+            look = partial(self._look, sources)
+            transaction.on_commit(look, using=self.place.database, robust=True)
+
+    def _look(self, sources: Sequence[int]) -> None:
+        for chunk in _chunks(sources):
+            if self._has_edges(chunk) and self._has_stale(chunk):
+                self.place.settle(self._spread_again, chunk)
+
+    def _spread_again(self, sources: Sequence[int]) -> None:
+        with self.place.transaction():
+            self.spread(sources)
+
+    def _has_stale(self, sources: Sequence[int]) -> bool:
+        """Tell whether an edge counts otherwise than its upstream stands."""
+        return any(row[3] != standing_of(*row[5:]) for row in self._ask(_FROM, sources))
+
+    def _settle(
+        self, locked: "_Locked", edges: str, seqs: Sequence[int], also: Sequence[int] = ()
+    ) -> None:
+        """Write what these edges mean for locked jobs, then for all that wait for these."""
+        if not locked.waiting:
+            return
+        ripple = self._write(locked, self._ask(edges, seqs), also)
+        for chunk in _chunks(sorted(ripple.standings)):
+            below = self._below(chunk)
+            deeper = _Locked({}, {})
+            for part in _chunks(below):
+                deeper.add(self._lock(pk__in=part))
+            if deeper.waiting:
+                found = [
+                    row for part in _chunks([*chunk, *below]) for row in self._ask(_FROM, part)
+                ]
+                self._write(deeper, found, ())
+
+    def _write(self, locked: "_Locked", found: list[Any], also: Sequence[int]) -> Ripple:
+        edges: dict[int, list[Edge]] = {}
+        standings: dict[int, Standing | None] = {}
+        names = {seq: row.id for seq, row in locked.rows.items()}
+        for id, downstream, upstream, counted, name, state, is_blocked in found:
+            standing = standing_of(state, is_blocked)
+            if downstream not in locked.waiting:
+                continue
+            edge = Edge(id, downstream, upstream, None if counted is None else Standing(counted))
+            edges.setdefault(upstream, []).append(edge)
+            standings[upstream] = standing
+            names[upstream] = str(UUID(str(name)))
+        rules = {seq: job.rule for seq, job in locked.waiting.items()}
+        ripple = spread(locked.waiting, edges, standings, also)
+        if ripple.edges or ripple.moves:
+            self._write_edges(ripple.edges)
+            self._write_jobs(ripple, locked, rules, names)
+        return ripple
+
+    def _write_edges(self, edges: Sequence[Edge]) -> None:
+        final = {edge.id: edge.counted for edge in edges}
+        ordered = sorted(final, key=lambda id: (final[id] or "", id))
+        for counted, ids in groupby(ordered, lambda id: final[id]):
+            for chunk in _chunks(list(ids)):
+                self._edges(pk__in=chunk).update(counted_as=counted)
+
+    def _write_jobs(
+        self,
+        ripple: Ripple,
+        locked: "_Locked",
+        rules: dict[int, TriggerRule],
+        names: dict[int, str],
+    ) -> None:
+        now = self.place.clock.read(self.place.connection)
+        alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
+        for seq in sorted(ripple.touched.keys() | ripple.moves.keys()):
+            columns: dict[str, Any] = {}
+            tally = ripple.touched.get(seq)
+            if tally is not None:
+                columns |= {
+                    "upstream_successful": tally.successful,
+                    "upstream_failed": tally.failed,
+                    "upstream_skipped": tally.skipped,
+                }
+            move = ripple.moves.get(seq)
+            if move is not None:
+                upstream = names.get(move.cause.upstream or 0, "")
+                columns |= self._columns(move, rules[seq], upstream, locked.rows[seq], now)
+            alike.setdefault(repr(columns), (columns, []))[1].append(seq)
+        for columns, seqs in alike.values():
+            for chunk in _chunks(seqs):
+                self.place.jobs().filter(pk__in=chunk).update(**columns)
+        if any(move.decision is Decision.RUN for move in ripple.moves.values()):
+            self._announce()
+
+    def _columns(
+        self, move: Move, rule: TriggerRule, upstream: str, row: Deferred, now: datetime
+    ) -> dict[str, Any]:
+        free = {"is_blocked": False, "blocked_for": None, "blocked_at": None}
+        if move.decision is Decision.RUN:
+            if row.run_after is not None and row.run_after > now:
+                return free | {"state": State.SCHEDULED, "due_at": storable(row.run_after)}
+            ready = {"state": State.READY, "eligible_at": storable(now)}
+            return free | ready | ranks_from(self.place, now)
+        standing = move.cause.standing
+        if move.decision is Decision.SKIP or move.is_canceled:
+            is_skipped = move.decision is Decision.SKIP
+            return free | {
+                "state": State.SKIPPED if is_skipped else State.CANCELED,
+                "failure": Failure.DEPENDENCY,
+                "reason": never_reason(rule, upstream, standing)
+                if is_skipped
+                else final_reason(upstream, standing),
+                "finished_at": storable(now),
+                "unique_key": None,
+            }
+        if move.decision is Decision.BLOCK:
+            return {
+                "is_blocked": True,
+                "blocked_for": blocked_reason(upstream, standing),
+                "blocked_at": storable(now),
+            }
+        return free
+
+    def _lock_below(self, sources: Sequence[int]) -> "_Locked":
+        return self._lock(pk__in=self._edges(upstream_id__in=sources).values("downstream_id"))
+
+    def _lock(self, **which: Any) -> "_Locked":
+        jobs = self.place.jobs().filter(state=State.DEFERRED, **which).order_by("pk")
+        rows = jobs.select_for_update().values_list(
+            "pk", "public_id", "run_after", "trigger_rule", "upstream_total",
+            "upstream_successful", "upstream_failed", "upstream_skipped", "is_blocked",
+        )  # fmt: skip
+        locked = _Locked({}, {})
+        for seq, id, run_after, rule, total, successful, failed, skipped, is_blocked in rows:
+            locked.rows[seq] = Deferred(str(id), aware(run_after))
+            locked.waiting[seq] = Waiting(
+                seq, TriggerRule(rule or TriggerRule.ALL_SUCCESS), total or 0, successful or 0,
+                failed or 0, skipped or 0, is_blocked=is_blocked,
+            )  # fmt: skip
+        return locked
+
+    def _below(self, seqs: Sequence[int]) -> list[int]:
+        return [seq for (seq,) in self._ask(_BELOW, seqs)]
+
+    def _has_edges(self, seqs: Sequence[int]) -> bool:
+        return bool(self._ask(_HAS_EDGES, seqs))
+
+    def _ask(self, statement: str, seqs: Sequence[int]) -> list[Any]:
+        with self.place.connection.cursor() as cursor:
+            cursor.execute(statement.format(seqs=", ".join(["%s"] * len(seqs))), list(seqs))
+            rows: list[Any] = cursor.fetchall()
+        return rows
+
+    def _edges(self, **which: Any) -> Any:
+        return Dependency._default_manager.using(self.place.database).filter(**which)
+
+
+class _Locked(NamedTuple):
+    """Waiting jobs whose rows are locked."""
+
+    waiting: dict[int, Waiting]
+    rows: dict[int, Deferred]
+
+    def add(self, other: "_Locked") -> None:
+        """Take in others."""
+        self.waiting.update(other.waiting)
+        self.rows.update(other.rows)
+
+
+def ranks_from(place: Place, now: datetime) -> dict[str, Any]:
+    """With PRIORITY_AGING a job waits from now on, not from the time it was meant for."""
+    aging = place.options.priority_aging
+    if aging is None:
+        return {}
+    moment, point = int(now.timestamp() * 1000), int(aging * 1000)
+    return {"rank": Value(moment) - F("priority") * Value(point)}
+
+
+def _chunks(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(seqs), CHUNK):
+        yield seqs[start : start + CHUNK]
