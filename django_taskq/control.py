@@ -51,6 +51,8 @@ def wait(result: TaskResult, timeout: float | None = None) -> TaskResult:
     commit of the transaction that enqueues it. On MariaDB and MySQL call it outside of a
     transaction, which would never see the job end.
     """
+    if isinstance(result, PipelineRun):
+        return result.wait(timeout)
     if not isinstance(result, TaskResult):
         raise TypeError(
             f"Expected the TaskResult that enqueue() returned, got {result!r}. For an id "

@@ -214,12 +214,12 @@ def _stand_in(path: str, queue: str, backend: str, told: str) -> DjangoTask:
     return Task(func=missing, queue_name=queue, backend=backend, priority=0, run_after=None)
 
 
-# Those that a job may carry: a row must not decide what is imported, and a predictable id is a
-# column of its job, which a copy leaves out.
+# Those that a job may carry: a row must not decide what is imported, and a predictable id and
+# what a job waits for have columns and rows of their own, which a copy leaves out.
 _OPTION_NAMES = tuple(
     sorted(
         FIELDS
         - {item.name for item in fields(DjangoTask)}
-        - {"declared", "middleware", "task_id", "on_duplicate"}
+        - {"declared", "middleware", "task_id", "on_duplicate", "depends_on", "trigger_rule"}
     )
 )

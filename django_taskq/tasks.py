@@ -56,8 +56,6 @@ class Signature(Operators):
 
 # Options that a later release acts on: given a value, a task is refused.
 LATER = (
-    "depends_on",
-    "trigger_rule",
     "push_key",
     "pull_keys",
     "pull_defaults",
@@ -88,7 +86,7 @@ class KnownOptions(DjangoTask):
     task_id: str | None = None
     on_duplicate: str | None = None
 
-    depends_on: Iterable[Any] | None = field(default=None, hash=False)
+    depends_on: Sequence[str | TaskResult] | None = field(default=None, hash=False)
     trigger_rule: str | None = None
     push_key: str | None = None
     pull_keys: Mapping[str, str] | None = field(default=None, hash=False)
@@ -235,6 +233,8 @@ def task(
     middleware: Sequence[Any] | None = ...,
     task_id: str | None = ...,
     on_duplicate: str | None = ...,
+    depends_on: Sequence[str | TaskResult] | None = ...,
+    trigger_rule: str | None = ...,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], Task]: ...
 def task(

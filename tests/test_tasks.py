@@ -26,8 +26,6 @@ from tests.running import run_due
 alias = alias_fixture()
 
 LATER = {
-    "depends_on": [],
-    "trigger_rule": "all_done",
     "push_key": "key",
     "pull_keys": {"value": "key"},
     "pull_defaults": {"value": 1},
@@ -75,6 +73,11 @@ BAD_VALUES = [
     ("on_duplicate", "ignore"),
     ("on_duplicate", "RETURN"),
     ("on_duplicate", True),
+    ("depends_on", "load"),
+    ("depends_on", [""]),
+    ("depends_on", [5]),
+    ("trigger_rule", "some"),
+    ("trigger_rule", True),
     ("queue_name", "q" * 129),
     ("queue_name", "a\x00b"),
 ]
@@ -97,6 +100,7 @@ GOOD_VALUES = [
     ("max_running", 1_000_000),
     ("task_id", "é" * 200),
     ("on_duplicate", "return"),
+    ("trigger_rule", "none_failed_min_one_success"),
     ("queue_name", "q" * 128),
 ]
 # Since Django 6.1; before, Django's own decorator refused every option that it does not know.
@@ -121,7 +125,7 @@ def work(value: Any = None) -> Any:
 def test_every_option_of_a_later_release_is_tried_here() -> None:
     now = {"tenant", "max_tries", "backoff", "metadata", "timeout"}
     now |= {"max_age", "max_rate", "max_running", "task_id", "on_duplicate"}
-    now |= {"middleware", "declared"}
+    now |= {"middleware", "declared", "depends_on", "trigger_rule"}
     django_fields = {"func", "priority", "backend", "queue_name", "run_after", "takes_context"}
     assert set(Task.__dataclass_fields__) - django_fields - now == set(LATER)
 
@@ -355,4 +359,4 @@ def test_options_that_are_refused_are_not_named_as_known_ones() -> None:
     for refused in (lambda: tasks.echo.using(colour=1), lambda: task(colour=1)(work)):
         with pytest.raises(InvalidTaskOption, match=r"colour.*max_tries") as raised:
             refused()
-        assert "depends_on" not in str(raised.value)
+        assert "push_key" not in str(raised.value)

@@ -19,11 +19,13 @@ from django.utils.module_loading import import_string
 
 from django_taskq.backends import naming
 from django_taskq.backends.checking import check_backend
+from django_taskq.backends.upstreams import origin_of
 from django_taskq.backends.validation import check_naming, validate_options, validate_stored
 from django_taskq.exceptions import InvalidTaskOption
 from django_taskq.jobs import payload
 from django_taskq.jobs.ids import new_id, parse_id
 from django_taskq.jobs.limits import gate_of
+from django_taskq.jobs.origin import Origin
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.unique import Entry, OnDuplicate, unique_key
 from django_taskq.loading import options_of, path_of
@@ -51,6 +53,7 @@ class Mold(NamedTuple):
     senders: Layers | None
     task_id: str | None
     on_duplicate: OnDuplicate
+    origin: Origin | None
 
 
 class Obstacle(NamedTuple):
@@ -195,6 +198,8 @@ class TaskqBackend(BaseTaskBackend):
             # Headers differ from one enqueue to the next, unlike all that the mold keeps.
             headers = gather_headers(self.alias, mold.senders, spec, task)
             spec = spec._replace(trace=headers)
+        if mold.origin is not None:
+            spec = spec._replace(origin=mold.origin)
         if mold.task_id is None:
             return spec
         key = unique_key(self.alias, spec.tenant, mold.task_id)
@@ -222,6 +227,7 @@ class TaskqBackend(BaseTaskBackend):
             senders_of(self.alias, task),
             getattr(task, "task_id", None),
             OnDuplicate(getattr(task, "on_duplicate", None) or OnDuplicate.RAISE),
+            origin_of(task, self.alias),
         )
         if mold.senders is not None:
             if len(self._molds) >= MOST_MOLDS:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from django_taskq.exceptions import DuplicateJob
+from django_taskq.exceptions import DuplicateJob, InvalidPipeline
 from django_taskq.jobs.clock import host_time
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.unique import Entry, entry_of
@@ -43,7 +43,7 @@ def insert_later(store: Store, specs: Sequence[JobSpec], foreseen: Sequence[Inse
     ]
     try:
         inserted = store.insert([spec for spec, _ in wanted])
-    except DuplicateJob as error:
+    except (DuplicateJob, InvalidPipeline) as error:
         logger.error("%d jobs were not stored after the commit: %s", len(wanted), error)
         return
     for (spec, promised), item in zip(wanted, inserted, strict=True):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.tasks.base import Task as DjangoTask
 
+from django_taskq.backends.upstreams import check_depends_on, check_trigger_rule
 from django_taskq.exceptions import InvalidTaskOption
 from django_taskq.jobs import payload
 from django_taskq.jobs.durations import check_duration
@@ -49,6 +50,12 @@ def check_naming(task: DjangoTask) -> None:
     if getattr(task, "on_duplicate", None) and getattr(task, "task_id", None) is None:
         raise InvalidTaskOption(
             "on_duplicate: expected a task_id beside it, got none. Give both, or leave it out."
+        )
+    replaces = getattr(task, "on_duplicate", None) == OnDuplicate.REPLACE
+    if replaces and getattr(task, "depends_on", None):
+        raise InvalidTaskOption(
+            "on_duplicate: expected 'raise' or 'return' beside depends_on, got 'replace': what a "
+            "job waits for cannot be changed. Cancel the job and enqueue it anew."
         )
 
 
@@ -133,6 +140,8 @@ _RULES: dict[str, Rule] = {
     "on_duplicate": _check_on_duplicate,
     "max_running": check_max_running,
     "middleware": _check_middleware,
+    "depends_on": check_depends_on,
+    "trigger_rule": check_trigger_rule,
 }
 # Those that are fields of every task and belong to a middleware: the class that has each.
 _OWNED = {name: kind.__name__ for kind in (MaxTries, MaxAge, MaxRate) for name in kind.options}

@@ -53,6 +53,8 @@ def details_of(record: JobRecord) -> dict[str, Any]:
         **summary_of(record),
         "reason": record.reason,
         "parked_for": record.parked_for,
+        "trigger_rule": record.trigger_rule,
+        "blocked_for": record.blocked_for,
         "limits": words_of(record.gate),
         "attempt": record.attempt,
         "max_tries": record.max_tries,

@@ -14,7 +14,7 @@ from django_taskq.exceptions import InvalidPipeline
 from django_taskq.jobs.expansion import folded
 from django_taskq.jobs.ids import derived_id, new_id
 from django_taskq.jobs.inputs import with_inputs
-from django_taskq.jobs.origin import NO_ORIGIN, Upstream
+from django_taskq.jobs.origin import NO_ORIGIN, TriggerRule, Upstream
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.unique import unique_key
 from django_taskq.pipelines.pipeline import Pipeline, Step
@@ -95,6 +95,7 @@ def _placed(
         origin = origin._replace(
             run_id=run_id,
             node=plan.graph.names[number],
+            trigger_rule=_rule_of(step.task),
             upstreams=(*origin.upstreams, *upstreams),
         )
         key = spec.task_id and unique_key(alias, spec.tenant, spec.task_id, run_id)
@@ -106,6 +107,11 @@ def _placed(
             spec = spec._replace(trace=with_inputs(spec.trace, sources))
         placed.append(spec)
     return placed
+
+
+def _rule_of(task: DjangoTask) -> TriggerRule | None:
+    rule = getattr(task, "trigger_rule", None)
+    return None if rule is None else TriggerRule(rule)
 
 
 def _check_tenants(plan: Plan, specs: Sequence[JobSpec]) -> None:

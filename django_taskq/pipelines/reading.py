@@ -56,10 +56,10 @@ def _waits(store: Store, records: Sequence[JobRecord]) -> Iterator[tuple[str, st
     nodes = {record.id: record.node or "" for record in records}
     # The items of a mapped step wait for nothing outside of it.
     steps = [record.id for record in records if record.map_index is None]
-    for id, upstreams in store.upstreams(steps).items():
-        for upstream in upstreams:
-            if upstream in nodes and nodes[upstream] != nodes[id]:
-                yield nodes[upstream], nodes[id]
+    for edge in store.edges(steps):
+        before, after = nodes.get(edge.upstream or ""), nodes.get(edge.downstream)
+        if before is not None and after is not None and before != after:
+            yield before, after
 
 
 def _nodes(records: Sequence[JobRecord]) -> Iterator[Node]:

@@ -93,6 +93,19 @@ class Change(NamedTuple):
 UNSEEN = "(unseen)"
 
 
+class EdgeRecord(NamedTuple):
+    """One job, by its id, waits or has waited for another one.
+
+    `upstream` is None where that could not be seen yet, and is only known by its `task_id`.
+    `counted_as` is how it counts (see `jobs.trigger.Standing`), None while that is open.
+    """
+
+    downstream: str
+    upstream: str | None
+    task_id: str | None
+    counted_as: str | None
+
+
 class JobFilter(NamedTuple):
     """Which jobs `find` returns, newest first; None leaves a field open, or the limit away."""
 
@@ -137,7 +150,9 @@ class Store(ABC):
         """Store jobs, all or none, and wake workers once they can be seen.
 
         A job whose `run_after` has come is READY at once, else SCHEDULED. A durable store takes
-        part in the caller's transaction.
+        part in the caller's transaction. With upstreams in its origin a job is DEFERRED, unless
+        these have ended and decide it. Raise InvalidPipeline for upstreams that are unknown
+        (unless MISSING_DEPENDENCY is "wait") or another tenant's, and for cycles.
 
         Of specs with the same `unique_key` one becomes a job, as long as that has not ended, over
         all processes and within a batch. What comes second obeys its `on_duplicate`: it raises
@@ -173,6 +188,10 @@ class Store(ABC):
     @abstractmethod
     def runs(self, wanted: RunFilter) -> list[RunRecord]:
         """Return the newest pipeline runs that match, each with how its jobs stand."""
+
+    @abstractmethod
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them, each edge once."""
 
     @abstractmethod
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
@@ -305,6 +324,14 @@ class Store(ABC):
 
         What is known to have started goes the way of `lose`, and so does the one job of a solo
         worker, which starts it at once. A job merely claimed goes back free.
+        """
+
+    @abstractmethod
+    def catch_up(self, limit: int) -> int:
+        """Move jobs that wait for what has ended already, since who had to tell them has died.
+
+        Look at most at `limit` edges, from where the last call stood; return how many jobs were
+        decided about. A job that waits for one that is not there yet is looked for, too.
         """
 
     @abstractmethod

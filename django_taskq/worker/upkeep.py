@@ -1,4 +1,4 @@
-"""The upkeep that every worker does: promote, refresh, reap, prune. Safe in all at once."""
+"""The upkeep that every worker does, each part of it safe in all of them at once."""
 
 import logging
 import random
@@ -18,6 +18,9 @@ IDLE_PAUSE = 3.5
 # Seconds between two looks at what operators say of tenants and queues, give or take JITTER of
 # them: a change is to be seen within five seconds.
 REFRESH_EVERY = 3.8
+# Seconds between two looks for jobs whose upstreams ended with a process that told nobody.
+CATCH_UP_EVERY = 5.0
+CATCH_UP_LIMIT = 1000
 JITTER = 0.1
 
 
@@ -44,6 +47,7 @@ class Upkeep:
         self.has_seen_suspects = False
         self._was_cut_off = False
         self._reap_at = 0.0
+        self._catch_up_at = monotonic() + CATCH_UP_EVERY * random.random()
         # The worker has read it as it joined.
         self._refresh_at = monotonic() + _refresh_pause()
         # Workers started together should not prune together.
@@ -69,9 +73,13 @@ class Upkeep:
         elif now >= self._reap_at:
             self._reap()
             self._reap_at = now + self._store.options.lease / 3
+        if now >= self._catch_up_at:
+            self._catch_up_at = now + CATCH_UP_EVERY
+            if self._store.catch_up(CATCH_UP_LIMIT):
+                self._on_ready()
         if now >= self._prune_at:
             self._prune_at = now + (0.1 if self._prune() else PRUNE_EVERY)
-        due_at = min(self._refresh_at, self._reap_at, self._prune_at)
+        due_at = min(self._refresh_at, self._reap_at, self._catch_up_at, self._prune_at)
         return max(0.0, min(pause, due_at - now))
 
     def _promote(self) -> float:

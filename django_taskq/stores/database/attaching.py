@@ -10,6 +10,7 @@ from django.db.models import Subquery
 
 from django_taskq.jobs.origin import TriggerRule, Upstream
 from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.states import State
 from django_taskq.jobs.trigger import standing_of
 from django_taskq.jobs.unique import unique_key
 from django_taskq.jobs.upstreams import (
@@ -52,6 +53,7 @@ class Attaching:
     def __init__(self, place: Place, ripples: Ripples) -> None:
         self.place = place
         self.ripples = ripples
+        self._looked_to = 0
 
     @property
     def may_wait(self) -> bool:
@@ -126,24 +128,46 @@ class Attaching:
             edge.pending_key = pending_key(self.place.backend, spec.tenant, upstream)
         return edge
 
-    def look(self, seqs: Sequence[int]) -> None:
-        """Look again, after the commit, at jobs that were attached: upstreams may have ended."""
-        for start in range(0, len(seqs), CHUNK):
-            self.place.settle(self._look, seqs[start : start + CHUNK])
+    def look(self, seqs: Sequence[int]) -> int:
+        """Look again, after the commit, at jobs that were attached: upstreams may have ended.
 
-    def _look(self, seqs: Sequence[int]) -> None:
+        Return how many were decided about.
+        """
+        return sum(
+            self.place.settle(self._look, seqs[start : start + CHUNK])
+            for start in range(0, len(seqs), CHUNK)
+        )
+
+    def _look(self, seqs: Sequence[int]) -> int:
         edges = self._edges().filter(downstream_id__in=seqs, counted_as=None)
-        pending = edges.filter(pending_key__isnull=False)
-        resolved = self.resolve(pending) if self.may_wait else set()
-        rows = edges.values_list("downstream_id", "upstream__state", "upstream__is_blocked")
-        ended = {
-            seq
-            for seq, state, is_blocked in rows.filter(upstream_id__isnull=False)
-            if standing_of(state, is_blocked)
-        }
+        columns = ("downstream_id", "pending_key", "upstream__state", "upstream__is_blocked")
+        rows = list(edges.values_list(*columns))
+        ended = {seq for seq, pending, *told in rows if pending is None and standing_of(*told)}
+        has_pending = any(pending is not None for _, pending, *_ in rows)
+        resolved = self.resolve(edges.filter(pending_key__isnull=False)) if has_pending else set()
         if ended or resolved:
             with self.place.transaction():
                 self.ripples.decide(sorted(ended | resolved))
+        return len(ended | resolved)
+
+    def catch_up(self, limit: int) -> int:
+        """Decide about jobs whose upstreams have ended, or have come, and nobody told them."""
+        rows = self._edges().filter(
+            pk__gt=self._looked_to, counted_as=None, downstream__backend=self.place.backend
+        )
+        columns = ("pk", "downstream_id", "pending_key", "upstream__state", "upstream__is_blocked")
+        page = list(rows.order_by("pk").values_list(*columns)[:limit])
+        self._looked_to = page[-1][0] if len(page) == limit else 0
+        left = {
+            downstream
+            for _, downstream, pending, state, is_blocked in page
+            if pending is not None or standing_of(state, is_blocked)
+        }
+        if not left:
+            return 0
+        waiting = self.place.jobs().filter(state=State.DEFERRED, pk__in=sorted(left))
+        seqs = sorted(waiting.values_list("pk", flat=True))
+        return self.look(seqs)
 
     def meet(self, specs: Sequence[JobSpec]) -> None:
         """Have those who wait for one of these jobs know that it is there, once that is seen."""

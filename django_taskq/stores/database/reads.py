@@ -15,7 +15,7 @@ from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.workers import WorkerRecord
 from django_taskq.models import Attempt, Dependency, Job, Limit, Queue, Tenant, Worker
-from django_taskq.stores.base import JobFilter, by_id
+from django_taskq.stores.base import EdgeRecord, JobFilter, by_id
 from django_taskq.stores.database.attempts import (
     attempts_of,
     errors_of,
@@ -77,6 +77,24 @@ class Reads:
         exact = {name: value for name, value in fields.items() if value is not None}
         jobs = self.place.jobs().filter(**exact).order_by("-pk")
         return [record_of(row) for row in jobs.values_list(*RECORD_COLUMNS)[:limit]]
+
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them, each edge once."""
+        wanted = list(dict.fromkeys(filter(None, map(parse_id, ids))))
+        found: dict[int, EdgeRecord] = {}
+        for start in range(0, len(wanted), CHUNK):
+            chunk = [uuid.UUID(id) for id in wanted[start : start + CHUNK]]
+            seqs = list(self.place.jobs().filter(public_id__in=chunk).values_list("pk", flat=True))
+            edges = Dependency._default_manager.using(self.place.database)
+            for side in ("downstream_id__in", "upstream_id__in"):
+                rows = edges.filter(**{side: seqs}).values_list(
+                    "pk", "downstream__public_id", "upstream_public_id", "upstream_task_id",
+                    "counted_as",
+                )  # fmt: skip
+                for pk, downstream, upstream, task_id, counted_as in rows:
+                    id = None if upstream is None else str(upstream)
+                    found[pk] = EdgeRecord(str(downstream), id, task_id, counted_as)
+        return [found[pk] for pk in sorted(found)]
 
     def ended(self, ids: Sequence[str]) -> dict[str, bool]:
         """Tell of each of at most a thousand ids whether its job has ended, or is blocked."""

@@ -19,6 +19,7 @@ from django_taskq.models import Job
 from django_taskq.options import Options
 from django_taskq.stores.base import (
     Change,
+    EdgeRecord,
     Fence,
     JobFilter,
     Note,
@@ -128,6 +129,10 @@ class DatabaseStore(Store):
         """Return the newest pipeline runs that match, each with how its jobs stand."""
         return self._runs.find(wanted)
 
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them."""
+        return self._reads.edges(ids)
+
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each job, ready now."""
         return self._changes.requeue(ids)
@@ -235,6 +240,10 @@ class DatabaseStore(Store):
     def reap(self) -> Reaped:
         """Take jobs back from workers whose lease is over."""
         return self._reaping.reap()
+
+    def catch_up(self, limit: int) -> int:
+        """Move jobs that wait for what has ended already."""
+        return self._attaching.catch_up(limit)
 
     def prune(self, limit: int) -> int:
         """Delete at most `limit` ended jobs older than RETENTION."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from django_taskq.jobs.origin import NO_ORIGIN, TriggerRule, Upstream, rule_of
 from django_taskq.jobs.ripple import Edge, Ripple, Waiting, spread
 from django_taskq.jobs.trigger import Standing, standing_of
+from django_taskq.stores.base import EdgeRecord
 from django_taskq.stores.memory.job import MemoryJob
 
 
@@ -117,6 +118,19 @@ class Graph:
         job = self.jobs.get(seq or 0)
         return self._gone.get(seq or 0, "") if job is None else job.spec.id
 
-    def above(self, job: MemoryJob) -> list[tuple[Upstream, Edge]]:
-        """Return what a job waits, or has waited, for."""
-        return self._above.get(job.seq, [])
+    def records(self, jobs: Iterable[MemoryJob]) -> list[EdgeRecord]:
+        """Return the edges of these jobs, upwards and downwards."""
+        seqs = {job.seq for job in jobs}
+        below = {edge.downstream for seq in seqs for edge in self.edges.get(seq, ())}
+        return [
+            self._record(named, edge)
+            for seq in sorted(seqs | below)
+            for named, edge in self._above.get(seq, ())
+            if seq in seqs or edge.upstream in seqs
+        ]
+
+    def _record(self, named: Upstream, edge: Edge) -> EdgeRecord:
+        upstream = self.jobs.get(edge.upstream)
+        id = named.id if upstream is None else upstream.spec.id
+        task_id = named.task_id if upstream is None else upstream.spec.task_id
+        return EdgeRecord(self.jobs[edge.downstream].spec.id, id, task_id, edge.counted)

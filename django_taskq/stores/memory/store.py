@@ -24,6 +24,7 @@ from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.base import (
     Change,
+    EdgeRecord,
     Fence,
     JobFilter,
     Note,
@@ -130,6 +131,11 @@ class MemoryStore(Store):
     def runs(self, wanted: RunFilter) -> list[RunRecord]:
         """Return the newest pipeline runs that match, each with how its jobs stand."""
         return self._reads.runs(wanted)
+
+    def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
+        """Return what these jobs wait for and what waits for them."""
+        with self._lock:
+            return self._board.graph.records(self._known(ids))
 
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each known job."""
@@ -288,6 +294,10 @@ class MemoryStore(Store):
         """Take jobs back from workers whose lease is over, or that are not known at all."""
         with self._change() as now:
             return reaping.reap(self._board, self._roll, self._bells, self.options.max_lost, now)
+
+    def catch_up(self, limit: int) -> int:
+        """Do nothing: whoever ends a job here has told all that wait before the lock is free."""
+        return 0
 
     def prune(self, limit: int) -> int:
         """Keep to MAX_RESULTS: there is no other retention here."""

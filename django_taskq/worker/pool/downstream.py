@@ -5,7 +5,7 @@ from typing import Any
 
 from django.tasks import task_backends
 
-from django_taskq.exceptions import DuplicateJob
+from django_taskq.exceptions import DuplicateJob, InvalidPipeline
 from django_taskq.stores.base import Store
 from django_taskq.worker.pool import codec
 from django_taskq.worker.pool.wire import Message
@@ -23,6 +23,8 @@ def answer(number: int, alias: str, verb: str, values: list[Any]) -> Message:
         return ["answer", number, _done(alias, verb, values)]
     except DuplicateJob as error:
         return ["duplicate", number, [str(error), error.job_id, error.task_id]]
+    except InvalidPipeline as error:
+        return ["invalid", number, str(error)]
     except Exception as error:  # whatever is wrong is wrong for the job that asked
         logger.warning("A job could not %s on %r: %s", verb, alias, error)
         return ["refused", number, f"{type(error).__name__}: {error}"]

@@ -6,7 +6,7 @@ from itertools import count
 from time import monotonic
 from typing import Any, ClassVar, NoReturn
 
-from django_taskq.exceptions import DuplicateJob, TaskqError
+from django_taskq.exceptions import DuplicateJob, InvalidPipeline, TaskqError
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.unique import Holder
@@ -31,7 +31,8 @@ class Upstream:
     def ask(self, alias: str, verb: str, values: Sequence[Any]) -> Any:
         """Call a verb of the parent's store.
 
-        Raise TaskqError where that does not succeed, DuplicateJob where that is why.
+        Raise TaskqError where that does not succeed, DuplicateJob or InvalidPipeline where that
+        is why.
         """
         number = next(self._numbers)
         is_here, answer = self._waiting[number] = threading.Event(), []
@@ -47,6 +48,8 @@ class Upstream:
         kind, value = answer
         if kind == "duplicate":
             raise DuplicateJob(*value)
+        if kind == "invalid":
+            raise InvalidPipeline(value)
         if kind == "refused":
             raise TaskqError(value)
         return value
@@ -138,7 +141,7 @@ class ParentStore(Store):
         """Look at the jobs again and again, until all have ended."""
         deadline = None if timeout is None else monotonic() + timeout
         pause = threading.Event()
-        while not all(record.is_ended for record in self.get(ids)):
+        while not all(record.is_ended or record.is_blocked for record in self.get(ids)):
             if deadline is not None and monotonic() >= deadline:
                 return False
             pause.wait(LOOK_EVERY)
@@ -156,6 +159,8 @@ class ParentStore(Store):
     find: Any = _refuse
     runs: Any = _refuse
     expand: Any = _refuse
+    edges: Any = _refuse
+    catch_up: Any = _refuse
     claim: Any = _refuse
     finish: Any = _refuse
     release: Any = _refuse
