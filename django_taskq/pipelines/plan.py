@@ -98,16 +98,19 @@ def _mapped_edges(
     known = set(edges)
     for number, step in enumerate(steps):
         over = None if step.mapped is None else step.mapped.over
-        upstream = by_name.get(over) if isinstance(over, str) else numbers.get(over)  # type: ignore[arg-type]
-        if isinstance(over, str | Step):
-            if upstream is None:
-                told = over if isinstance(over, str) else over.task.name
-                raise InvalidPipeline(
-                    f"over: expected a step of the same pipeline, got {told!r}. Its steps are "
-                    f"{', '.join(names)}."
-                )
-            if (upstream, number) not in known:
-                yield upstream, number
+        if isinstance(over, str):
+            upstream, told = by_name.get(over), over
+        elif isinstance(over, Step):
+            upstream, told = numbers.get(over), over.task.name
+        else:
+            continue
+        if upstream is None:
+            raise InvalidPipeline(
+                f"over: expected a step of the same pipeline, got {told!r}. Its steps are "
+                f"{', '.join(names)}."
+            )
+        if (upstream, number) not in known:
+            yield upstream, number
 
 
 def _sources(steps: Sequence[Step], graph: Graph) -> Iterator[tuple[Source, ...]]:
