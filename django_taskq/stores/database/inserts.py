@@ -61,7 +61,7 @@ class Inserts:
         elif have_upstreams(specs):
             enqueued_at = self.place.settle(self._store_attached, specs)
         else:
-            enqueued_at = Inserts.store(self, specs)
+            enqueued_at = self.store_placed(specs)
         if self._attaching.may_wait:
             self._attaching.meet(specs)
         self._announce()
@@ -69,7 +69,7 @@ class Inserts:
 
     def _store_attached(self, specs: Sequence[JobSpec]) -> datetime:
         with self.place.transaction():
-            enqueued_at = Inserts.store(self, specs)
+            enqueued_at = self.store_placed(specs)
             self._attaching.attach(specs, [spec.id for spec in specs])
         return enqueued_at
 
@@ -164,6 +164,10 @@ class Inserts:
         with place.transaction():
             Job._default_manager.using(place.database).bulk_create(rows, batch_size=CHUNK)
         return now
+
+    def store_placed(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write rows that say where they come from, as `store` does."""
+        return Inserts.store(self, specs)
 
     def _row(self, spec: JobSpec, now: datetime, since: datetime | None = None) -> Job:
         """Make the row of a spec; one that is due has waited `since` then."""

@@ -1,10 +1,10 @@
 """What the end of jobs does to those that wait for them, written in the transaction of that end."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -67,11 +67,12 @@ class Ripples:
     more after their commit, so that one of them finds the other.
     """
 
-    def __init__(self, place: Place, announce: Any, *, is_serial: bool = False) -> None:
+    # Whether transactions that write stand in one line, so that nobody misses another one.
+    is_serial: ClassVar[bool] = False
+
+    def __init__(self, place: Place, announce: Callable[[], None]) -> None:
         self.place = place
         self._announce = announce
-        # Where transactions that write stand in one line, nothing is missed.
-        self._is_serial = is_serial
 
     def spread(self, seqs: Iterable[int]) -> bool:
         """Have those who wait know how these jobs stand now; in the transaction that wrote it.
@@ -80,7 +81,7 @@ class Ripples:
         """
         has_edges = False
         for chunk in _chunks(sorted(seqs)):
-            if self._has_edges(chunk):
+            if self.has_edges(chunk):
                 has_edges = True
                 self._settle(self._lock_below(chunk), _FROM, chunk)
         return has_edges
@@ -99,13 +100,13 @@ class Ripples:
     def look_again(self, seqs: Iterable[int]) -> None:
         """Once the caller's transaction is committed, look for those who attached meanwhile."""
         sources = list(seqs)
-        if sources and not self._is_serial:
+        if sources and not self.is_serial:
             look = partial(self._look, sources)
             transaction.on_commit(look, using=self.place.database, robust=True)
 
     def _look(self, sources: Sequence[int]) -> None:
         for chunk in _chunks(sources):
-            if self._has_edges(chunk) and self._has_stale(chunk):
+            if self.has_edges(chunk) and self._has_stale(chunk):
                 self.place.settle(self._spread_again, chunk)
 
     def _spread_again(self, sources: Sequence[int]) -> None:
@@ -239,7 +240,8 @@ class Ripples:
     def _below(self, seqs: Sequence[int]) -> list[int]:
         return [seq for (seq,) in self._ask(_BELOW, seqs)]
 
-    def _has_edges(self, seqs: Sequence[int]) -> bool:
+    def has_edges(self, seqs: Sequence[int]) -> bool:
+        """Tell whether anything waits, or has waited, for one of these jobs."""
         return bool(self._ask(_HAS_EDGES, seqs))
 
     def _ask(self, statement: str, seqs: Sequence[int]) -> list[Any]:

@@ -38,7 +38,6 @@ from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import Reads
 from django_taskq.stores.database.reaping import Reaping
-from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.runs import Runs
 from django_taskq.stores.database.suspects import Suspects
 from django_taskq.stores.database.upkeep import Upkeep
@@ -74,7 +73,7 @@ class DatabaseStore(Store):
         self._reads = Reads(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
-        self._ripples = ripples = Ripples(place, announce, is_serial=chosen.is_serial)
+        self._ripples = ripples = chosen.ripples(place, announce)
         self._attaching = Attaching(place, ripples)
         self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)

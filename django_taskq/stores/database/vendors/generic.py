@@ -9,6 +9,7 @@ from django_taskq.stores.database.finishes import Finishes
 from django_taskq.stores.database.inserts import Inserts
 from django_taskq.stores.database.leases import Leases
 from django_taskq.stores.database.place import Begin, Place, plainly
+from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.wakeups import Wakeups
 
 
@@ -17,14 +18,13 @@ class Vendor(NamedTuple):
 
     clock: Callable[[], Clock]
     begin: Begin
+    ripples: type[Ripples]
     inserts: type[Inserts]
     claims: type[Claims]
     finishes: type[Finishes]
     leases: type[Leases]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
-    # Whether transactions that write come one after the other.
-    is_serial: bool = False
 
 
 def no_settings(place: Place) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def no_settings(place: Place) -> dict[str, Any]:
 GENERIC = Vendor(
     clock=HostClock,
     begin=plainly,
+    ripples=Ripples,
     inserts=Inserts,
     claims=Claims,
     finishes=Finishes,

@@ -6,6 +6,7 @@ from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlCla
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
 from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlInserts
 from django_taskq.stores.database.vendors.postgresql.leases import PostgresqlLeases
+from django_taskq.stores.database.vendors.postgresql.ripples import PostgresqlRipples
 from django_taskq.stores.database.vendors.postgresql.settings import postgresql_settings
 from django_taskq.stores.database.vendors.postgresql.transactions import committed
 from django_taskq.stores.database.vendors.postgresql.wakeups import PostgresqlWakeups
@@ -19,6 +20,7 @@ def server_clock() -> ServerClock:
 POSTGRESQL = GENERIC._replace(
     clock=server_clock,
     begin=committed,
+    ripples=PostgresqlRipples,
     inserts=PostgresqlInserts,
     claims=PostgresqlClaims,
     finishes=PostgresqlFinishes,

@@ -8,6 +8,7 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.inserts import Announce, Inserts
 from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.vendors.postgresql import placed
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
 
 CHUNK = 5000
@@ -102,6 +103,20 @@ class PostgresqlInserts(Inserts):
                 for start in range(0, len(specs), CHUNK)
             ]
         return times[0]
+
+    def store_placed(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write rows that say where they come from, as `store` does."""
+        with self.place.transaction():
+            times = [
+                self._store_placed_chunk(specs[start : start + CHUNK])
+                for start in range(0, len(specs), CHUNK)
+            ]
+        return times[0]
+
+    def _store_placed_chunk(self, specs: Sequence[JobSpec]) -> datetime:
+        values: dict[str, Any] = {}
+        given = placed.given_of(specs, [self._values(spec) for spec in specs], values)
+        return self._execute(self._filled(placed.INSERT, self._all_aged, given=given), values)
 
     def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
         """Write those rows whose keys are free; return when that was, and the ids of these."""

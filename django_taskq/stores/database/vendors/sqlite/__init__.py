@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import connections, transaction
 
+from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.vendors.generic import GENERIC
 from django_taskq.stores.database.vendors.sqlite.claims import SqliteClaims
 from django_taskq.stores.database.vendors.sqlite.finishes import SqliteFinishes
@@ -37,12 +38,18 @@ def immediately(database: str) -> Iterator[None]:
         yield
 
 
+class SqliteRipples(Ripples):
+    """As generic, without the second looks: there is one writer at a time."""
+
+    is_serial: ClassVar[bool] = True
+
+
 SQLITE = GENERIC._replace(
     begin=immediately,
+    ripples=SqliteRipples,
     inserts=SqliteInserts,
     claims=SqliteClaims,
     finishes=SqliteFinishes,
     wakeups=SqliteWakeups,
     settings=sqlite_settings,
-    is_serial=True,
 )
