@@ -23,7 +23,6 @@ from django_taskq.jobs.upstreams import (
     upstreams_of,
 )
 from django_taskq.models import Dependency
-from django_taskq.stores.database.edges import write_edges
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.ripples import CHUNK, Ripples
 
@@ -106,7 +105,7 @@ class Attaching:
         for edge in edges:
             new[edge.downstream_id].append(edge.upstream_id or 0)
         check_cycles(new)
-        write_edges(self.place, edges)
+        self.ripples.add(edges)
         if decided:
             self.ripples.decide(sorted(decided))
         if open_to_others:

@@ -10,7 +10,6 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.trigger import Standing
 from django_taskq.models import Dependency
-from django_taskq.stores.database.edges import write_edges
 from django_taskq.stores.database.finishes import Finishes
 from django_taskq.stores.database.inserts import Inserts
 from django_taskq.stores.database.place import Place
@@ -66,13 +65,12 @@ class Expanding:
         old = edges.filter(upstream_id=seq, downstream_id__in=waiting)
         downstreams = list(old.values_list("downstream_id", flat=True))
         seqs = self._seqs(specs)
-        write_edges(
-            self.place,
+        self._ripples.add(
             [
                 Dependency(downstream_id=below, upstream_id=above, upstream_public_id=id)
                 for below in downstreams
                 for id, above in seqs
-            ],
+            ]
         )
         old.update(upstream_id=None, counted_as=Standing.SUCCESSFUL)
         more = len(specs) - 1

@@ -17,6 +17,7 @@ from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.trigger import Decision, Standing, standing_of
 from django_taskq.models import Dependency
 from django_taskq.stores.database.clock import aware, storable
+from django_taskq.stores.database.edges import write_edges
 from django_taskq.stores.database.place import Place
 
 # Seqs per statement.
@@ -92,6 +93,10 @@ class Ripples:
             locked = self._lock(pk__in=chunk)
             seqs = list(locked.waiting)
             self._settle(locked, _UNCOUNTED, seqs, also=seqs)
+
+    def add(self, edges: Sequence[Dependency]) -> None:
+        """Store new edges, in their order, in a transaction."""
+        write_edges(self.place, edges)
 
     def lock_below(self, seqs: Sequence[int]) -> list[int]:
         """Lock the jobs that wait for these; return which those are."""
