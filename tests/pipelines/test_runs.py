@@ -220,3 +220,11 @@ def test_a_job_enqueues_a_pipeline_of_its_own_tenant(alias: str) -> None:
     made.wait(timeout=20)
     assert made.results["gather"].return_value == [2, 4]
     assert {job.tenant for job in made.jobs} == {"acme"}
+
+
+@pytest.mark.parametrize("pool", ["threads", "processes"])
+def test_a_pool_drops_no_result_of_a_run_that_goes_on(pool: str) -> None:
+    with with_options(pool, MAX_RESULTS=3):
+        made = run(steps.double.map(over=list(range(20))) >> steps.gather, pool)
+        assert made.results["gather"].return_value == [2 * number for number in range(20)]
+        assert len(made.results) == 3

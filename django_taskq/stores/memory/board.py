@@ -164,7 +164,10 @@ class Board:
             self._runs.enter(job)
 
     def _leave_run(self, job: MemoryJob) -> None:
-        self._ended.update(self._runs.leave(job))
+        # What was kept ended before all the others that are still there.
+        for id, kept in reversed(self._runs.leave(job).items()):
+            self._ended[id] = kept
+            self._ended.move_to_end(id, last=False)
 
     def _take_ended(self, job: MemoryJob) -> None:
         if not self._runs.take(job):
