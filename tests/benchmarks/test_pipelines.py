@@ -1,5 +1,6 @@
 """Figures of pipelines: `pytest -m benchmark -n 0 -s tests/benchmarks/test_pipelines.py`."""
 
+import sys
 import threading
 from collections.abc import Callable
 from time import perf_counter
@@ -24,7 +25,7 @@ LONGEST = 300.0
 
 def tell(alias: str, figure: str, seconds: float, count: int) -> None:
     kind = settings.DATABASES[alias]["ENGINE"].rpartition(".")[2] if is_durable(alias) else "memory"
-    print(f"\n{figure:32} {kind:12} {seconds:8.2f} s {count / seconds:10,.0f} /s")
+    sys.stdout.write(f"\n{figure:32} {kind:12} {seconds:8.2f} s {count / seconds:10,.0f} /s\n")
 
 
 def timed_end(alias: str, enqueue: Callable[[], object]) -> float:

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from django_taskq.exceptions import InvalidPipeline
 from django_taskq.management import arguments, runs, tables
-from django_taskq.management.arguments import CANNOT
+from django_taskq.management.arguments import CANNOT, WRONG
 from django_taskq.management.printing import PrintingCommand
 from django_taskq.pipelines.listing import backend_of, find_runs
 from django_taskq.pipelines.run import PipelineRun, get_run
@@ -74,7 +75,10 @@ class Command(PrintingCommand):
     def _retry(self, options: dict[str, Any]) -> None:
         run = self._located(options)
         if options["node"] is not None:
-            again = run.rerun(options["node"], downstream=not options["only"])
+            try:
+                again = run.rerun(options["node"], downstream=not options["only"])
+            except InvalidPipeline as error:
+                raise CommandError(str(error), returncode=WRONG) from error
             self._tell(options, again, "again", len(again.results))
             return
         count = run.retry_failed()
