@@ -42,11 +42,15 @@ def grown(
     """Return a job for each item, their ids the same each time.
 
     `args` are those of the folded job. With `max_running` the items run in as many chains, each
-    behind the one before it in its chain, however that ended.
+    behind the one before it in its chain, however that ended. Raise ValueError where the arguments
+    are not what `folded` wrote.
     """
-    template = payload.decode(args)[-2]
-    abreast: int | None = template.pop("max_running")
-    rest = template.pop("args")
+    try:
+        template = payload.decode(args)[-2]
+        abreast: int | None = template.pop("max_running")
+        rest = template.pop("args")
+    except (TypeError, LookupError, AttributeError):
+        raise ValueError("Expected the arguments of a mapped step, got something else.") from None
     ids = item_ids(id, len(items))
     return [
         JobSpec(

@@ -13,6 +13,8 @@ from django_taskq.jobs.ids import derived_id
 HEADER = "taskq-inputs"
 _QUOTED = f'"{HEADER}"'
 _MAPPED = "*"
+# More than any pipeline has; a row that says so was not written by us.
+MOST_SOURCES = 1_000_000
 
 
 class Input(NamedTuple):
@@ -38,11 +40,14 @@ def with_inputs(trace: str | None, sources: Sequence[Source]) -> str | None:
 
 
 def sources_of(trace: str | None) -> list[Source] | None:
-    """Return the inputs that headers name, None where they name none."""
+    """Return the inputs that headers name, None where they name none, or cannot be read."""
     if trace is None or _QUOTED not in trace:
         return None
-    told = payload.decode(trace).get(HEADER)
-    return [source for token in told.split(",") for source in _read(token)] if told else None
+    try:
+        told = payload.decode(trace)[HEADER]
+        return [source for token in told.split(",") for source in _read(token)]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
 
 
 def inputs_of(trace: str | None, run_id: str | None) -> list[Input] | None:
@@ -58,7 +63,7 @@ def inputs_of(trace: str | None, run_id: str | None) -> list[Input] | None:
 
 def item_ids(id: str, count: int) -> list[str]:
     """Return the ids of the jobs into which a mapped one has grown, in the order of its items."""
-    return [derived_id(id, index) for index in range(count)]
+    return [derived_id(id, index) for index in range(min(count, MOST_SOURCES))]
 
 
 def prepend(args: str, value: str) -> str:
@@ -105,6 +110,8 @@ def _read(token: str) -> Iterator[Source]:
         return
     first, _, last = name.partition("-")
     if first.isdecimal() and last.isdecimal():
+        if int(last) - int(first) > MOST_SOURCES:
+            raise ValueError(f"Expected at most {MOST_SOURCES} inputs, got {token}.")
         for number in range(int(first), int(last) + 1):
             yield Source(number)
     else:

@@ -40,9 +40,9 @@ class _Results:
         distinct = dict.fromkeys(inputs)
         self._read([each.id for each in distinct])
         self._items = {
-            each.id: item_ids(each.id, int(self._found[each.id]))
+            each.id: item_ids(each.id, int(count))
             for each in distinct
-            if each.is_mapped and each.id in self._found
+            if each.is_mapped and (count := self._found.get(each.id, "")).isdecimal()
         }
         self._read([id for ids in self._items.values() for id in ids])
 

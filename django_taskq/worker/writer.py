@@ -17,6 +17,7 @@ from django.db import (
 from django.tasks import task_backends
 from django.tasks.base import TaskError, TaskResultStatus
 
+from django_taskq.exceptions import TaskqError
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.reasons import JOB_CANCELED
@@ -126,7 +127,17 @@ class Recorder:
         if len(rest) == len(members):
             return self._store.finish(worker_id, rest)
         states = iter(self._store.finish(worker_id, rest) if rest else ())
-        return [grow(self._store, ended) if grows(ended) else next(states) for ended in members]
+        return [self._grow(ended) if grows(ended) else next(states) for ended in members]
+
+    def _grow(self, ended: Ended) -> State | None:
+        """Have a mapped step become its items; where they cannot be stored, it fails alone."""
+        try:
+            return grow(self._store, ended)
+        except (OperationalError, InterfaceError, ProgrammingError, NotSupportedError):
+            raise
+        except (DatabaseError, ArithmeticError, ValueError, TypeError, TaskqError) as error:
+            failed = _unstorable(ended.outcome, error)
+            return self._store.finish(ended.claim.worker_id, [failed])[0]
 
     def _report(self, ended: Ended, state: State | None) -> None:
         if state is None:

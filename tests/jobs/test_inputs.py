@@ -61,3 +61,9 @@ def test_values_are_put_in_front_of_arguments() -> None:
     assert value_of(["1"], is_single=True) == "1"
     assert value_of(["1", None], is_single=False) == "[1,null]"
     assert value_of([], is_single=False) == "[]"
+
+
+@pytest.mark.parametrize("trace", ['{"taskq-inputs":3}', '["taskq-inputs"]', '{"taskq-inputs":'])
+def test_a_header_that_cannot_be_read_names_nothing(trace: str) -> None:
+    assert sources_of(trace) is None
+    assert sources_of('{"taskq-inputs":"0-99999999"}') is None
