@@ -139,16 +139,22 @@ class Attaching:
         )
 
     def _look(self, seqs: Sequence[int]) -> int:
-        edges = self._edges().filter(downstream_id__in=seqs, counted_as=None)
-        columns = ("downstream_id", "pending_key", "upstream__state", "upstream__is_blocked")
+        edges = self._edges().filter(downstream_id__in=seqs, downstream__state=State.DEFERRED)
+        columns = (
+            "downstream_id", "pending_key", "counted_as", "upstream__state", "upstream__is_blocked"
+        )  # fmt: skip
         rows = list(edges.values_list(*columns))
-        ended = {seq for seq, pending, *told in rows if pending is None and standing_of(*told)}
-        has_pending = any(pending is not None for _, pending, *_ in rows)
-        resolved = self.resolve(edges.filter(pending_key__isnull=False)) if has_pending else set()
-        if ended or resolved:
+        changed = {
+            seq
+            for seq, pending, counted, *told in rows
+            if pending is None and counted != standing_of(*told)
+        }
+        if any(pending is not None for _, pending, *_ in rows):
+            changed |= self.resolve(edges.filter(pending_key__isnull=False))
+        if changed:
             with self.place.transaction():
-                self.ripples.decide(sorted(ended | resolved))
-        return len(ended | resolved)
+                self.ripples.decide(sorted(changed))
+        return len(changed)
 
     def catch_up(self, limit: int) -> int:
         """Decide about jobs whose upstreams have ended, or have come, and nobody told them."""

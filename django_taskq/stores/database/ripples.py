@@ -46,7 +46,7 @@ LEFT JOIN taskq_job AS job ON job.seq = dependency.upstream_id
 WHERE upstream_id IS NOT NULL AND {which} IN ({seqs})
 """
 _FROM = _EDGES.replace("{which}", "upstream_id")
-_UNCOUNTED = _EDGES.replace("{which}", "counted_as IS NULL AND downstream_id")
+_OF = _EDGES.replace("{which}", "downstream_id")
 
 # Tell whether anything waits for one of these jobs. Inputs: as above.
 _HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id IN ({seqs}) LIMIT 1"
@@ -88,11 +88,11 @@ class Ripples:
         return has_edges
 
     def decide(self, waiting: Sequence[int]) -> None:
-        """Decide about jobs that wait, by what has ended that was not counted; in a transaction."""
+        """Decide about jobs that wait, by how all their upstreams stand now; in a transaction."""
         for chunk in _chunks(sorted(waiting)):
             locked = self._lock(pk__in=chunk)
             seqs = list(locked.waiting)
-            self._settle(locked, _UNCOUNTED, seqs, also=seqs)
+            self._settle(locked, _OF, seqs, also=seqs)
 
     def add(self, edges: Sequence[Dependency]) -> None:
         """Store new edges, in their order, in a transaction."""
