@@ -10,6 +10,7 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.trigger import Standing
 from django_taskq.models import Dependency
+from django_taskq.stores.database.edges import NewEdge
 from django_taskq.stores.database.finishes import Finishes
 from django_taskq.stores.database.inserts import Inserts
 from django_taskq.stores.database.place import Place
@@ -66,11 +67,7 @@ class Expanding:
         downstreams = list(old.values_list("downstream_id", flat=True))
         seqs = self._seqs(specs)
         self._ripples.add(
-            [
-                Dependency(downstream_id=below, upstream_id=above, upstream_public_id=id)
-                for below in downstreams
-                for id, above in seqs
-            ]
+            [NewEdge(below, above, id) for below in downstreams for id, above in seqs]
         )
         old.update(upstream_id=None, counted_as=Standing.SUCCESSFUL)
         more = len(specs) - 1

@@ -17,7 +17,7 @@ from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.trigger import Decision, Standing, standing_of
 from django_taskq.models import Dependency
 from django_taskq.stores.database.clock import aware, storable
-from django_taskq.stores.database.edges import write_edges
+from django_taskq.stores.database.edges import NewEdge, write_edges
 from django_taskq.stores.database.place import Place
 
 # Seqs per statement.
@@ -94,7 +94,7 @@ class Ripples:
             seqs = list(locked.waiting)
             self._settle(locked, _OF, seqs, also=seqs)
 
-    def add(self, edges: Sequence[Dependency]) -> None:
+    def add(self, edges: Sequence[NewEdge]) -> None:
         """Store new edges, in their order, in a transaction."""
         write_edges(self.place, edges)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django_taskq.models import Dependency
+from django_taskq.stores.database.edges import NewEdge
 from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
 
@@ -13,7 +13,7 @@ _HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id = ANY(%s::bigint[
 
 _TYPES = {
     "downstream_id": "bigint", "upstream_id": "bigint", "upstream_public_id": "uuid",
-    "upstream_task_id": "text", "pending_key": "text", "counted_as": "text",
+    "upstream_task_id": "text", "pending_key": "text",
 }  # fmt: skip
 # Store edges. Inputs: the columns, as arrays where they differ.
 _INSERT = f"INSERT INTO taskq_dependency ({', '.join(_TYPES)}) SELECT * FROM {{given}}"
@@ -23,12 +23,12 @@ CHUNK = 10_000
 class PostgresqlRipples(Ripples):
     """As generic, but for the look after each finish, and for new edges."""
 
-    def add(self, edges: Sequence[Dependency]) -> None:
+    def add(self, edges: Sequence[NewEdge]) -> None:
         """Store new edges, in their order, in a transaction."""
         with self.place.connection.cursor() as cursor:
             for start in range(0, len(edges), CHUNK):
                 chunk = edges[start : start + CHUNK]
-                columns = {name: [getattr(edge, name) for edge in chunk] for name in _TYPES}
+                columns = dict(zip(_TYPES, zip(*chunk, strict=True), strict=True))
                 values: dict[str, Any] = {}
                 given = given_rows(_TYPES, columns, values)
                 cursor.execute(_INSERT.format(given=given), values)
