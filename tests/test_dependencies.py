@@ -1,5 +1,6 @@
 """`depends_on` and `trigger_rule`: what callers see of jobs that wait for others."""
 
+import itertools
 import threading
 from time import monotonic
 from typing import Any
@@ -34,7 +35,7 @@ def test_jobs_run_after_those_they_depend_on(alias: str) -> None:
     run_due(alias)
     jobs = [get_job(result) for result in (first, by_result, by_name)]
     assert [job.state for job in jobs] == [State.SUCCESSFUL] * 3
-    for before, after in zip(jobs, jobs[1:], strict=False):
+    for before, after in itertools.pairwise(jobs):
         assert before.finished_at is not None
         assert after.started_at is not None
         assert before.finished_at <= after.started_at

@@ -48,8 +48,24 @@ WHERE upstream_id IS NOT NULL AND {which} IN ({seqs})
 _FROM = _EDGES.replace("{which}", "upstream_id")
 _OF = _EDGES.replace("{which}", "downstream_id")
 
-# Tell whether anything waits for one of these jobs. Inputs: as above.
+# Who waits, or has waited, for one of these jobs. Inputs: as above.
+_DOWNSTREAMS = "SELECT DISTINCT downstream_id FROM taskq_dependency WHERE upstream_id IN ({seqs})"
+
+# Tell whether anybody does.
 _HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id IN ({seqs}) LIMIT 1"
+
+# Tell whether one of these jobs counts otherwise than it stands. Inputs: as above.
+_HAS_STALE = """
+SELECT 1
+FROM taskq_dependency AS dependency
+JOIN taskq_job AS job ON job.seq = dependency.upstream_id
+WHERE upstream_id IN ({seqs}) AND COALESCE(counted_as, '') <> CASE
+    WHEN job.state IN ('SUCCESSFUL', 'FAILED', 'SKIPPED', 'CANCELED') THEN LOWER(job.state)
+    WHEN job.state = 'DEFERRED' AND job.is_blocked THEN 'blocked'
+    ELSE ''
+END
+LIMIT 1
+"""
 
 
 class Deferred(NamedTuple):
@@ -74,18 +90,17 @@ class Ripples:
     def __init__(self, place: Place, announce: Callable[[], None]) -> None:
         self.place = place
         self._announce = announce
+        # Whether somebody waited for the last jobs that were looked at: a guess about the next,
+        # which saves a question.
+        self.expects_edges = False
 
-    def spread(self, seqs: Iterable[int]) -> bool:
-        """Have those who wait know how these jobs stand now; in the transaction that wrote it.
-
-        Return whether there is anybody who waits, or has waited, for one of them.
-        """
-        has_edges = False
+    def spread(self, seqs: Iterable[int]) -> None:
+        """Have those who wait know how these jobs stand now; in the transaction that wrote it."""
         for chunk in _chunks(sorted(seqs)):
-            if self.has_edges(chunk):
-                has_edges = True
-                self._settle(self._lock_below(chunk), _FROM, chunk)
-        return has_edges
+            if self.expects_edges or self.has_edges(chunk):
+                downstreams = sorted(seq for (seq,) in self._ask(_DOWNSTREAMS, chunk))
+                self.expects_edges = bool(downstreams)
+                self._settle(self._lock_all(downstreams), _FROM, chunk)
 
     def decide(self, waiting: Sequence[int]) -> None:
         """Decide about jobs that wait, by how all their upstreams stand now; in a transaction."""
@@ -111,16 +126,16 @@ class Ripples:
 
     def _look(self, sources: Sequence[int]) -> None:
         for chunk in _chunks(sources):
-            if self.has_edges(chunk) and self._has_stale(chunk):
+            if (self.expects_edges or self.has_edges(chunk)) and self.has_stale(chunk):
                 self.place.settle(self._spread_again, chunk)
 
     def _spread_again(self, sources: Sequence[int]) -> None:
         with self.place.transaction():
             self.spread(sources)
 
-    def _has_stale(self, sources: Sequence[int]) -> bool:
-        """Tell whether an edge counts otherwise than its upstream stands."""
-        return any(row[3] != standing_of(*row[5:]) for row in self._ask(_FROM, sources))
+    def has_stale(self, sources: Sequence[int]) -> bool:
+        """Tell whether one of these jobs counts otherwise than it stands."""
+        return bool(self._ask(_HAS_STALE, sources))
 
     def _settle(
         self, locked: "_Locked", edges: str, seqs: Sequence[int], also: Sequence[int] = ()
@@ -131,9 +146,7 @@ class Ripples:
         ripple = self._write(locked, self._ask(edges, seqs), also)
         for chunk in _chunks(sorted(ripple.standings)):
             below = self._below(chunk)
-            deeper = _Locked({}, {})
-            for part in _chunks(below):
-                deeper.add(self._lock(pk__in=part))
+            deeper = self._lock_all(below)
             if deeper.waiting:
                 found = [
                     row for part in _chunks([*chunk, *below]) for row in self._ask(_FROM, part)
@@ -173,7 +186,7 @@ class Ripples:
         rules: dict[int, TriggerRule],
         names: dict[int, str],
     ) -> None:
-        now = self.place.clock.read(self.place.connection)
+        now = self._now_for(ripple, locked)
         alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
         for seq in sorted(ripple.touched.keys() | ripple.moves.keys()):
             columns: dict[str, Any] = {}
@@ -196,9 +209,13 @@ class Ripples:
             self._announce()
 
     def _columns(
-        self, move: Move, rule: TriggerRule, upstream: str, row: Deferred, now: datetime
+        self, move: Move, rule: TriggerRule, upstream: str, row: Deferred, now: datetime | None
     ) -> dict[str, Any]:
         free = {"is_blocked": False, "blocked_for": None, "blocked_at": None}
+        if now is None:
+            # Of those that run at once there are many, and the database knows the time.
+            moment = self.place.clock.expression(self.place.connection)
+            return free | {"state": State.READY, "eligible_at": moment}
         if move.decision is Decision.RUN:
             if row.run_after is not None and row.run_after > now:
                 return free | {"state": State.SCHEDULED, "due_at": storable(row.run_after)}
@@ -224,8 +241,20 @@ class Ripples:
             }
         return free
 
-    def _lock_below(self, sources: Sequence[int]) -> "_Locked":
-        return self._lock(pk__in=self._edges(upstream_id__in=sources).values("downstream_id"))
+    def _now_for(self, ripple: Ripple, locked: "_Locked") -> datetime | None:
+        """Return the time, None where all that move may run at once."""
+        if self.place.options.priority_aging is None and all(
+            move.decision is Decision.RUN and locked.rows[seq].run_after is None
+            for seq, move in ripple.moves.items()
+        ):
+            return None
+        return self.place.clock.read(self.place.connection)
+
+    def _lock_all(self, seqs: Sequence[int]) -> "_Locked":
+        locked = _Locked({}, {})
+        for chunk in _chunks(seqs):
+            locked.add(self._lock(pk__in=chunk))
+        return locked
 
     def _lock(self, **which: Any) -> "_Locked":
         jobs = self.place.jobs().filter(state=State.DEFERRED, **which).order_by("pk")

@@ -10,9 +10,6 @@ from django_taskq.jobs.states import State
 from django_taskq.stores.base import Note
 from django_taskq.stores.database.endings import failure_of, is_plain
 from django_taskq.stores.database.finishes import Finishes, ended_among
-from django_taskq.stores.database.inserts import Announce
-from django_taskq.stores.database.place import Place
-from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
 
 # That nothing waits for a job: then its end is one statement. A scalar subquery is looked up in
@@ -140,17 +137,12 @@ _NOTE_TYPES = {
 class PostgresqlFinishes(Finishes):
     """Writes a batch with one statement, two where it holds more than plain successes."""
 
-    def __init__(self, place: Place, announce: Announce, ripples: Ripples) -> None:
-        super().__init__(place, announce, ripples)
-        # Whether something waited for the jobs of the last batch. It is a guess about the next.
-        self._expects_dependents = False
-
     def write(self, worker_id: str, outcomes: Sequence[Outcome]) -> dict[tuple[int, int], State]:
         """Write outcomes; return the new states of those accepted.
 
         Those for which nothing waits first: they need no transaction around a statement.
         """
-        if self._expects_dependents:
+        if self._ripples.expects_edges:
             return self._write_and_spread(worker_id, outcomes)
         states = self._write_both(worker_id, outcomes, _ALONE)
         left = [outcome for outcome in outcomes if outcome[:2] not in states]
@@ -161,7 +153,7 @@ class PostgresqlFinishes(Finishes):
     ) -> dict[tuple[int, int], State]:
         with self.place.transaction():
             states = self._write_both(worker_id, outcomes)
-            self._expects_dependents = self._ripples.spread(ended_among(states))
+            self._ripples.spread(ended_among(states))
         return states
 
     def _write_both(
