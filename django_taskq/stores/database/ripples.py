@@ -115,7 +115,8 @@ class Ripples:
 
     def lock_below(self, seqs: Sequence[int]) -> list[int]:
         """Lock the jobs that wait for these; return which those are."""
-        return list(self._lock_below(seqs).waiting)
+        downstreams = sorted({seq for (seq,) in self._ask(_DOWNSTREAMS, seqs)})
+        return list(self._lock_all(downstreams).waiting)
 
     def look_again(self, seqs: Iterable[int]) -> None:
         """Once the caller's transaction is committed, look for those who attached meanwhile."""
