@@ -61,7 +61,7 @@ class Inserts:
         elif have_upstreams(specs):
             enqueued_at = self.place.settle(self._store_attached, specs)
         else:
-            enqueued_at = self.store_placed(specs)
+            enqueued_at = self.store_rare(specs)
         if self._attaching.may_wait:
             self._attaching.meet(specs)
         self._announce()
@@ -69,7 +69,7 @@ class Inserts:
 
     def _store_attached(self, specs: Sequence[JobSpec]) -> datetime:
         with self.place.transaction():
-            enqueued_at = self.store_placed(specs)
+            enqueued_at = self.store_rare(specs)
             self._attaching.attach(specs, [spec.id for spec in specs])
         return enqueued_at
 
@@ -165,8 +165,8 @@ class Inserts:
             Job._default_manager.using(place.database).bulk_create(rows, batch_size=CHUNK)
         return now
 
-    def store_placed(self, specs: Sequence[JobSpec]) -> datetime:
-        """Write rows that say where they come from, as `store` does."""
+    def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write rows that may have any column at all, and return when that was."""
         return Inserts.store(self, specs)
 
     def _row(self, spec: JobSpec, now: datetime, since: datetime | None = None) -> Job:

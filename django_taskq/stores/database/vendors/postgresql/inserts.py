@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.upstreams import upstreams_of
 from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.inserts import Announce, Inserts
 from django_taskq.stores.database.place import Place
-from django_taskq.stores.database.vendors.postgresql import placed
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
 
 CHUNK = 5000
@@ -18,6 +19,10 @@ _TYPES = {
     "kwargs": "text", "options": "text", "metadata": "text", "max_tries": "integer",
     "priority": "smallint", "band": "smallint", "rank": "bigint", "gate": "text",
     "task_id": "text", "unique_key": "text", "trace": "text", "run_after": "timestamptz",
+}  # fmt: skip
+_RARE_TYPES = _TYPES | {
+    "run_id": "uuid", "node": "text", "map_index": "integer", "schedule_id": "bigint",
+    "scheduled_for": "timestamptz", "trigger_rule": "text", "upstream_total": "integer",
 }  # fmt: skip
 _COLUMNS = """
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
@@ -48,6 +53,32 @@ WITH stored AS (
         {{now}},
         CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
         CASE WHEN run_after > {{now}} THEN run_after END
+    FROM {{given}}
+)
+SELECT {{now}} AT TIME ZONE 'UTC'
+"""
+
+# Store jobs of pipelines and schedules, and those that wait for others. Inputs and result as above,
+# with what only they have.
+_INSERT_RARE = f"""
+WITH stored AS (
+    INSERT INTO taskq_job (
+        {_COLUMNS}, run_id, node, map_index, schedule_id, scheduled_for, trigger_rule,
+        upstream_total, upstream_successful, upstream_failed, upstream_skipped
+    )
+    SELECT
+        id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
+        {{aged}}rank, gate, task_id, unique_key, trace, run_after, %(backend)s,
+        CASE
+            WHEN trigger_rule IS NOT NULL THEN 'DEFERRED'
+            WHEN run_after > {{now}} THEN 'SCHEDULED'
+            ELSE 'READY'
+        END,
+        {{now}},
+        CASE WHEN trigger_rule IS NULL AND COALESCE(run_after <= {{now}}, true) THEN {{now}} END,
+        CASE WHEN trigger_rule IS NULL AND run_after > {{now}} THEN run_after END,
+        run_id, node, map_index, schedule_id, scheduled_for, trigger_rule, upstream_total,
+        upstream_total * 0, upstream_total * 0, upstream_total * 0
     FROM {{given}}
 )
 SELECT {{now}} AT TIME ZONE 'UTC'
@@ -104,19 +135,21 @@ class PostgresqlInserts(Inserts):
             ]
         return times[0]
 
-    def store_placed(self, specs: Sequence[JobSpec]) -> datetime:
-        """Write rows that say where they come from, as `store` does."""
+    def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write rows with what only jobs of pipelines and schedules have."""
         with self.place.transaction():
-            times = [
-                self._store_placed_chunk(specs[start : start + CHUNK])
-                for start in range(0, len(specs), CHUNK)
-            ]
+            times = []
+            for start in range(0, len(specs), CHUNK):
+                chunk = specs[start : start + CHUNK]
+                rows = zip(
+                    *((*self._values(spec), *_origin_of(spec)) for spec in chunk), strict=True
+                )
+                columns = dict(zip(_RARE_TYPES, rows, strict=True))
+                values: dict[str, Any] = {}
+                given = given_rows(_RARE_TYPES, columns, values)
+                statement = self._filled(_INSERT_RARE, self._all_aged, given=given)
+                times.append(self._execute(statement, values))
         return times[0]
-
-    def _store_placed_chunk(self, specs: Sequence[JobSpec]) -> datetime:
-        values: dict[str, Any] = {}
-        given = placed.given_of(specs, [self._values(spec) for spec in specs], values)
-        return self._execute(self._filled(placed.INSERT, self._all_aged, given=given), values)
 
     def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
         """Write those rows whose keys are free; return when that was, and the ids of these."""
@@ -157,3 +190,13 @@ class PostgresqlInserts(Inserts):
             -int(spec.priority * self._point), spec.gate, spec.task_id, spec.unique_key, spec.trace,
             spec.run_after,
         )  # fmt: skip
+
+
+def _origin_of(spec: JobSpec) -> tuple[Any, ...]:
+    """Return what only jobs of pipelines and schedules have, and those that wait."""
+    origin = spec.origin or NO_ORIGIN
+    rule = rule_of(origin)
+    return (
+        origin.run_id, origin.node, origin.map_index, origin.schedule_id, origin.scheduled_for,
+        rule and rule.value, len(upstreams_of(spec)) if rule else None,
+    )  # fmt: skip

@@ -21,7 +21,7 @@ INSERT INTO taskq_job (
 """
 
 # Store a job that says where it comes from. Inputs: as above, then the rest of its columns.
-_INSERT_PLACED = """
+_INSERT_RARE = """
 INSERT INTO taskq_job (
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
     rank, gate, task_id, unique_key, trace, run_after, backend, state, enqueued_at, eligible_at,
@@ -58,13 +58,13 @@ class SqliteInserts(Inserts):
             cursor.executemany(_INSERT, [self._values(spec, now) for spec in specs])
         return now
 
-    def store_placed(self, specs: Sequence[JobSpec]) -> datetime:
-        """Write rows that say where they come from, as `store` does."""
+    def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write rows with what only jobs of pipelines and schedules have."""
         place = self.place
         with place.transaction(), place.connection.cursor() as cursor:
             now = place.clock.read(place.connection)
             rows = [(*self._values(spec, now), *self._origin(spec)) for spec in specs]
-            cursor.executemany(_INSERT_PLACED, rows)
+            cursor.executemany(_INSERT_RARE, rows)
         return now
 
     def _origin(self, spec: JobSpec) -> tuple[Any, ...]:
