@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from django_taskq.control import await_result, cancel, get_job, requeue, retry, wait
     from django_taskq.exceptions import (
         DuplicateJob,
+        InvalidPipeline,
         JobCanceled,
         RejectError,
         RetryError,
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
         WaitTimeout,
         XComDoesNotExist,
     )
+    from django_taskq.pipelines import Pipeline, PipelineRun, chain, group
     from django_taskq.tasks import Priority, Signature, Task, task, xcom_task
     from django_taskq.tenancy import tenant
 
@@ -22,8 +24,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DuplicateJob",
+    "InvalidPipeline",
     "JobCanceled",
     "JobContext",
+    "Pipeline",
+    "PipelineRun",
     "Priority",
     "RejectError",
     "RetryError",
@@ -34,9 +39,11 @@ __all__ = [
     "XComDoesNotExist",
     "await_result",
     "cancel",
+    "chain",
     "current_job",
     "current_result_id",
     "get_job",
+    "group",
     "requeue",
     "retry",
     "task",
@@ -47,14 +54,18 @@ __all__ = [
 
 _MODULES = {
     "JobContext": "context",
+    "Pipeline": "pipelines",
+    "PipelineRun": "pipelines",
     "Priority": "tasks",
     "Signature": "tasks",
     "Task": "tasks",
     "await_result": "control",
     "cancel": "control",
+    "chain": "pipelines",
     "current_job": "context",
     "current_result_id": "context",
     "get_job": "control",
+    "group": "pipelines",
     "requeue": "control",
     "retry": "control",
     "task": "tasks",

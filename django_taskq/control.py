@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from threading import TIMEOUT_MAX
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from asgiref.sync import sync_to_async
 from django.db import connections, router
@@ -18,6 +18,9 @@ from django_taskq.jobs.states import ENDED, State
 from django_taskq.results import result_of
 from django_taskq.signals import job_canceled
 from django_taskq.stores.base import UNSEEN, Change, JobFilter, Store
+
+if TYPE_CHECKING:
+    from django_taskq.pipelines.run import PipelineRun
 
 type Job = TaskResult | str
 
@@ -42,8 +45,16 @@ def get_job(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> Job
     return found[0]
 
 
-def wait(result: TaskResult, timeout: float | None = None) -> TaskResult:
+@overload
+def wait(result: TaskResult, timeout: float | None = None) -> TaskResult: ...
+@overload
+def wait(result: "PipelineRun", timeout: float | None = None) -> "PipelineRun": ...
+def wait(
+    result: "TaskResult | PipelineRun", timeout: float | None = None
+) -> "TaskResult | PipelineRun":
     """Block until a job has ended, or is blocked; refresh its result in place and return it.
+
+    A pipeline run is waited for likewise, until all its jobs have.
 
     `timeout` is in seconds, None or infinity waits for ever. Raise WaitTimeout when it is over,
     TaskResultDoesNotExist when the job is gone: deleted, pruned, or never stored. What was not
@@ -52,6 +63,10 @@ def wait(result: TaskResult, timeout: float | None = None) -> TaskResult:
     transaction, which would never see the job end.
     """
     if not isinstance(result, TaskResult):
+        from django_taskq.pipelines.run import PipelineRun
+
+        if isinstance(result, PipelineRun):
+            return result.wait(timeout)
         raise TypeError(
             f"Expected the TaskResult that enqueue() returned, got {result!r}. For an id "
             "get_result() of the task returns it."

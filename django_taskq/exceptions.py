@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
-from django.tasks.exceptions import InvalidTask, TaskException
+from django.tasks.exceptions import InvalidTask, TaskException, TaskResultDoesNotExist
 
 
 class TaskqError(TaskException):
@@ -31,6 +31,10 @@ class InvalidSchedule(TaskqError, ValueError):
     def __init__(self, message: str = "", option: str = "") -> None:
         self.option = option
         super().__init__(message)
+
+
+class RunDoesNotExist(TaskqError, TaskResultDoesNotExist):
+    """There is no job of this pipeline run."""
 
 
 class DuplicateJob(TaskqError):

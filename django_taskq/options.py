@@ -47,6 +47,7 @@ class Options:
     unloadable_grace: float = 60.0
     xcom_ttl: float = 3600.0
     xcom_max_bytes: int = 262_144
+    max_map_length: int = 10_000
     missing_dependency: str = "refuse"
     database: str | None = None
     lease: float = 30.0
@@ -182,6 +183,7 @@ COMMON: dict[str, Reader] = {
     "UNLOADABLE_GRACE": _seconds(0),
     "XCOM_TTL": _ttl,
     "XCOM_MAX_BYTES": _whole(1),
+    "MAX_MAP_LENGTH": _whole(1),
     "MISSING_DEPENDENCY": _one_of("refuse", "wait"),
 }
 DURABLE: dict[str, Reader] = COMMON | {

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from django_taskq.exceptions import InvalidTaskOption
 from django_taskq.jobs.backoff import BackoffRule
+from django_taskq.operators import Operators
 
 
 class Priority(IntEnum):
@@ -33,7 +34,7 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(Operators):
     """A call that is not made yet: a task with its arguments."""
 
     task: "Task"
@@ -84,7 +85,7 @@ class KnownOptions(DjangoTask):
     xcom_namespace: str | None = None
 
 
-class Task(KnownOptions):
+class Task(Operators, KnownOptions):
     """Django's Task with our options; None leaves an option to the backend's default.
 
     Options that a middleware declares are given and read like all others.

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -34,7 +35,7 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
         None,
         (
             "id", "task_name", "state_cell", "reason_line", "backend", "queue_name",
-            "tenant_name", "task_id_name", "priority", "limits", "tries", "lost",
+            "tenant_name", "task_id_name", "run_link", "priority", "limits", "tries", "lost",
         ),
     ),
     ("Call", ("args_block", "kwargs_block", "options_block", "metadata_block")),
@@ -149,6 +150,23 @@ class JobAdmin(JobActions):
     def task_id_name(self, job: Job) -> str:
         """Return the predictable id."""
         return cells.line(job.task_id)
+
+    @admin.display(description="pipeline run")
+    def run_link(self, job: Job) -> SafeString | str:
+        """Return the step and the run that the job is part of, with a link."""
+        if job.run_id is None:
+            return cells.NOTHING
+        step = job.node if job.map_index is None else f"{job.node}[{job.map_index}]"
+        return format_html(
+            '{} of <a href="{}">{}</a>',
+            cells.line(step),
+            self._run_url(str(job.run_id)),
+            job.run_id,
+        )
+
+    def _run_url(self, run_id: str) -> str:
+        name = "admin:django_taskq_run_change"
+        return reverse(name, args=(run_id,), current_app=self.admin_site.name)
 
     @admin.display(description="enqueued")
     def enqueued(self, job: Job) -> str:

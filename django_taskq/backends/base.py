@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple
@@ -142,13 +142,18 @@ class TaskqBackend(BaseTaskBackend):
 
         Jobs that were there already are returned without the signal. Raise DuplicateJob.
         """
-        listed = list(calls)
-        specs = [self._spec(task, args, kwargs) for task, args, kwargs in listed]
+        return self.enqueue_placed(list(calls), list)
+
+    def enqueue_placed(
+        self, calls: Sequence[Call], place: Callable[[Sequence[JobSpec]], Sequence[JobSpec]]
+    ) -> list[TaskResult]:
+        """Store jobs as `enqueue_many` does, once `place` has given them their places in a run."""
+        specs = place([self._spec(task, args, kwargs) for task, args, kwargs in calls])
         if not specs:
             return []
         stored = [
             (task, spec, inserted)
-            for (task, _, _), spec, inserted in zip(listed, specs, self._insert(specs), strict=True)
+            for (task, _, _), spec, inserted in zip(calls, specs, self._insert(specs), strict=True)
         ]
         existing = [item for item in stored if item[2].entry is Entry.EXISTING]
         found = iter(self._existing(existing) if existing else ())

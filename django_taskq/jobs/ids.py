@@ -4,6 +4,7 @@ import os
 import re
 import time
 import uuid
+from hashlib import blake2b
 
 _VERSION_AND_VARIANT = (0x7 << 76) | (0x2 << 62)
 _RANDOM_BITS = (0xFFF << 64) | ((1 << 62) - 1)
@@ -43,8 +44,25 @@ def new_id() -> str:
     rows close together in the index.
     """
     millis = time.time_ns() // 1_000_000
-    noise = int.from_bytes(_noise.take()) & _RANDOM_BITS
-    digits = f"{(millis << 80) | _VERSION_AND_VARIANT | noise:032x}"
+    return _written((millis << 80) | _VERSION_AND_VARIANT | _bits(_noise.take()))
+
+
+def derived_id(id: str, *place: int) -> str:
+    """Return the id that a place has below another id, the same each time.
+
+    It has the time of that id; who does not know the one cannot guess the other.
+    """
+    noise = blake2b(repr(place).encode(), key=id.encode(), digest_size=10).digest()
+    millis = int(id.replace("-", ""), 16) >> 80
+    return _written((millis << 80) | _VERSION_AND_VARIANT | _bits(noise))
+
+
+def _bits(noise: bytes) -> int:
+    return int.from_bytes(noise) & _RANDOM_BITS
+
+
+def _written(value: int) -> str:
+    digits = f"{value:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

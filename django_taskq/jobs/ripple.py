@@ -64,11 +64,29 @@ class Waiting:
                 self.failed += by
 
 
+# Of two upstreams that ended together the one is named that the other could not make up for.
+_WEIGHTS = {
+    Standing.SUCCESSFUL: 1,
+    Standing.SKIPPED: 2,
+    Standing.FAILED: 3,
+    Standing.BLOCKED: 3,
+    Standing.CANCELED: 4,
+    Standing.GONE: 4,
+}
+
+
 class Cause(NamedTuple):
     """The upstream that decided it, and how it stands; None where no upstream did."""
 
     upstream: int | None = None
     standing: Standing | None = None
+
+    def weight(self, rule: TriggerRule) -> int:
+        """Return how much this decides under a rule; what succeeded, where all had to fail."""
+        if self.standing is None:
+            return 0
+        weight = _WEIGHTS[self.standing]
+        return 5 - weight if rule is TriggerRule.ALL_FAILED else weight
 
     @property
     def is_final(self) -> bool:
@@ -140,7 +158,7 @@ def _count(
         ripple.edges.append(edge)
         ripple.touched[job.seq] = job
         known = causes.get(job.seq)
-        if known is None or not known.is_final:
+        if known is None or cause.weight(job.rule) >= known.weight(job.rule):
             causes[job.seq] = cause
 
 

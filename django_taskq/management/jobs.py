@@ -51,6 +51,9 @@ def details_of(record: JobRecord) -> dict[str, Any]:
     """Return everything of a job; JSON that cannot be read is given as the text it is."""
     return {
         **summary_of(record),
+        "run_id": record.run_id,
+        "node": record.node,
+        "map_index": record.map_index,
         "reason": record.reason,
         "parked_for": record.parked_for,
         "trigger_rule": record.trigger_rule,

@@ -26,6 +26,7 @@ from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.unique import Holder
@@ -107,12 +108,21 @@ class EdgeRecord(NamedTuple):
 
 
 class JobFilter(NamedTuple):
-    """Which jobs `find` returns, newest first; None leaves a field open."""
+    """Which jobs `find` returns, newest first; None leaves a field open, or the limit away."""
 
     state: str | None = None
     queue: str | None = None
     tenant: str | None = None
     task: str | None = None
+    limit: int | None = 50
+    run_id: str | None = None
+
+
+class RunFilter(NamedTuple):
+    """Which pipeline runs `runs` returns, newest first; None leaves a field open."""
+
+    run_id: str | None = None
+    tenant: str | None = None
     limit: int = 50
 
 
@@ -186,6 +196,10 @@ class Store(ABC):
         """Return the newest jobs that match, without the errors of their tries."""
 
     @abstractmethod
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        """Return the newest pipeline runs that match, each with how its jobs stand."""
+
+    @abstractmethod
     def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
         """Return what these jobs wait for and what waits for them, each edge once."""
 
@@ -224,6 +238,16 @@ class Store(ABC):
 
         Refused is what the fence no longer allows: the job has gone to another worker, or has
         ended. Writing the same outcomes twice changes nothing the second time.
+        """
+
+    @abstractmethod
+    def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
+        """Write a success by which a job becomes other jobs; return its new state, None where
+        the fence refuses.
+
+        All of it or nothing: the jobs are stored, those that waited for the one wait for all of
+        them in its place, and it ends. One that was asked to stop ends as CANCELED instead, and
+        nothing is stored.
         """
 
     @abstractmethod

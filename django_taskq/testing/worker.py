@@ -25,6 +25,7 @@ from django_taskq.worker.calls import Calls
 from django_taskq.worker.cancels import Cancels
 from django_taskq.worker.heartbeat import Heartbeat
 from django_taskq.worker.holds import is_held
+from django_taskq.worker.inputs import with_inputs
 from django_taskq.worker.limits import TimeLimits
 from django_taskq.worker.marks import NoMarks
 from django_taskq.worker.run import Call, Ended
@@ -127,7 +128,7 @@ class CallersWorker:
         claims = self._store.claim(ClaimRequest(self._worker_id, 1, self._settings.queues))
         if not claims:
             return None
-        claim = claims[0]
+        claim = with_inputs(self._store, claims)[0]
         # It starts now, however slow the machine is: its rate counted it for this moment.
         return claim if claim.start_by is None else claim._replace(start_by=float("inf"))
 

@@ -19,6 +19,7 @@ from django_taskq.worker.executors.local import LocalExecutor
 from django_taskq.worker.farewell import Farewell
 from django_taskq.worker.heartbeat import Heartbeat
 from django_taskq.worker.idleness import Idleness
+from django_taskq.worker.inputs import with_inputs
 from django_taskq.worker.loop import Backoff, Loop, told, until_it_works
 from django_taskq.worker.marks import Marks, NoMarks
 from django_taskq.worker.memory import resident_bytes
@@ -220,7 +221,9 @@ class Worker:
         self.progressed = monotonic() + pause
 
     def _claim(self, room: int) -> list[Claim]:
-        return [] if self._heartbeat.is_in_doubt else self._claimer.claim(self.worker_id, room)
+        if self._heartbeat.is_in_doubt:
+            return []
+        return with_inputs(self.store, self._claimer.claim(self.worker_id, room))
 
     def _take_in(self) -> bool:
         """Claim for the sleeping loop, in the thread of whoever made jobs ready; see Doorbell."""

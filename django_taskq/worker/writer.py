@@ -17,6 +17,7 @@ from django.db import (
 from django.tasks import task_backends
 from django.tasks.base import TaskError, TaskResultStatus
 
+from django_taskq.exceptions import TaskqError
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.reasons import JOB_CANCELED
@@ -27,6 +28,7 @@ from django_taskq.signals import attempt_failed, job_canceled, late_result
 from django_taskq.stores.base import Fence, Store
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.worker.connections import drop_connections
+from django_taskq.worker.growth import grow, grows
 from django_taskq.worker.loop import Backoff
 from django_taskq.worker.outcomes import describe
 from django_taskq.worker.reports import report_canceled, report_finished, report_lost
@@ -109,12 +111,7 @@ class Recorder:
 
     def _finish(self, worker_id: str, members: Sequence[Ended]) -> list[State | None]:
         try:
-            pushes = [push for ended in members for push in ended.outcome.pushes]
-            if pushes:
-                # First: a successor that starts after the finish finds them, and where the finish
-                # is refused nobody reads them.
-                self._store.xcoms.push(pushes)
-            return self._store.finish(worker_id, [ended.outcome for ended in members])
+            return self._write(worker_id, members)
         except (OperationalError, InterfaceError, ProgrammingError, NotSupportedError):
             # The database does not answer, or its tables are not what they were: while it is
             # being migrated, say. None of that is the fault of a value.
@@ -123,6 +120,29 @@ class Recorder:
             if len(members) > 1:
                 return [self._finish(worker_id, [ended])[0] for ended in members]
             return self._store.finish(worker_id, [_unstorable(members[0].outcome, error)])
+
+    def _write(self, worker_id: str, members: Sequence[Ended]) -> list[State | None]:
+        """Write outcomes by one statement, those of mapped steps, which are rare, one by one."""
+        pushes = [push for ended in members for push in ended.outcome.pushes]
+        if pushes:
+            # First: a successor that starts after the finish finds them, and where the finish
+            # is refused nobody reads them.
+            self._store.xcoms.push(pushes)
+        rest = [ended.outcome for ended in members if not grows(ended)]
+        if len(rest) == len(members):
+            return self._store.finish(worker_id, rest)
+        states = iter(self._store.finish(worker_id, rest) if rest else ())
+        return [self._grow(ended) if grows(ended) else next(states) for ended in members]
+
+    def _grow(self, ended: Ended) -> State | None:
+        """Have a mapped step become its items; where they cannot be stored, it fails alone."""
+        try:
+            return grow(self._store, ended)
+        except (OperationalError, InterfaceError, ProgrammingError, NotSupportedError):
+            raise
+        except (DatabaseError, ArithmeticError, ValueError, TypeError, TaskqError) as error:
+            failed = _unstorable(ended.outcome, error)
+            return self._store.finish(ended.claim.worker_id, [failed])[0]
 
     def _report(self, ended: Ended, state: State | None) -> None:
         if state is None:

@@ -48,7 +48,9 @@ def demonstrate(limit: int | None) -> int:
     try:
         remove_database()
         open_desk()
-        submitted = hand_in(collect(limit))
+        parcels = collect(limit)
+        submitted = hand_in(parcels)
+        ask_for_digest(parcels)
         print("A worker (manage.py runworker --burst) reads them now.")
         run = run_worker(ProgressDisplay())
     except KeyboardInterrupt:
@@ -84,6 +86,15 @@ def hand_in(parcels: list[Parcel]) -> list[UUID]:
         f"{monotonic() - started:.1f} s, the big tenant's first."
     )
     return submitted
+
+
+def ask_for_digest(parcels: list[Parcel]) -> None:
+    """Enqueue the digest of the tenant with the fewest files: a pipeline with a map and a join."""
+    from example_project.desk.digest import digest_of
+
+    smallest = min(parcels, key=lambda parcel: len(parcel.paths))
+    run = digest_of(smallest.slug).enqueue(tenant=smallest.slug)
+    print(f"A digest of {smallest.name} is a pipeline: /admin/django_taskq/run/{run.id}/change/")
 
 
 def show_table() -> None:

@@ -55,6 +55,18 @@ def work(context: Any, seconds: float = 0.0, *, token: str = "") -> str:
     return "done"
 
 
+@task
+def give(items: list[Any]) -> list[Any]:
+    """Return the items."""
+    return items
+
+
+@task
+def count(items: list[Any]) -> int:
+    """Return how many items are there, leaving out what is missing."""
+    return sum(item is not None for item in items)
+
+
 @task(takes_context=True)
 async def awork(context: Any) -> str:
     """Succeed at once, on the event loop."""

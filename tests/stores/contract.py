@@ -14,6 +14,7 @@ from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
 from tests.stores.contracts.freeing import Freeing
 from tests.stores.contracts.giving_back import GivingBack
+from tests.stores.contracts.growing import Growing
 from tests.stores.contracts.inserting import Inserting
 from tests.stores.contracts.keeping import Keeping, Retaining
 from tests.stores.contracts.leasing import Leasing
@@ -56,6 +57,7 @@ class Opened:
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
     Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, Depending,
+    Growing,
 ):  # fmt: skip
     """What a store promises."""
 

@@ -115,6 +115,9 @@ class Rules:
     def has_suspects(self) -> bool:
         return False
 
+    def catch_up(self, limit: int) -> int:
+        return 0
+
     def prune(self, limit: int) -> int:
         return 0
 

@@ -1,7 +1,7 @@
 """Attaching new jobs to those they wait for, without a lock on any of these."""
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from django_taskq.jobs.upstreams import (
     upstreams_of,
 )
 from django_taskq.models import Dependency
+from django_taskq.stores.database.edges import NewEdge
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.ripples import CHUNK, Ripples
 
@@ -73,17 +74,18 @@ class Attaching:
             if upstreams_of(spec) and ids_of[spec.id] == spec.id
         ]
         if wanted:
-            self._attach(wanted)
+            self._attach(wanted, {spec.id for spec in specs if ids_of[spec.id] == spec.id})
 
-    def _attach(self, wanted: Sequence[tuple[JobSpec, list[Upstream]]]) -> None:
+    def _attach(self, wanted: Sequence[tuple[JobSpec, list[Upstream]]], new_ids: Set[str]) -> None:
+        """Attach jobs; what is new like them cannot have ended unseen."""
         uuids = {uuid.UUID(up.id) for _, ups in wanted for up in ups if up.id}
         uuids |= {uuid.UUID(spec.id) for spec, _ in wanted}
         by_id = {found.id: found for found in self._by_id(list(uuids))}
         by_name = self._by_name(
             {(spec.tenant, up.task_id) for spec, ups in wanted for up in ups if up.task_id}
         )
-        edges: list[Dependency] = []
-        own = {uuid.UUID(spec.id) for spec, _ in wanted}
+        edges: list[NewEdge] = []
+        own = {uuid.UUID(id) for id in new_ids}
         decided: set[int] = set()
         open_to_others: set[int] = set()
         for spec, upstreams in wanted:
@@ -105,28 +107,26 @@ class Attaching:
         for edge in edges:
             new[edge.downstream_id].append(edge.upstream_id or 0)
         check_cycles(new)
-        self._edges().bulk_create(edges, batch_size=CHUNK)
+        self.ripples.add(edges)
         if decided:
             self.ripples.decide(sorted(decided))
         if open_to_others:
             look = partial(self.look, sorted(open_to_others))
             transaction.on_commit(look, using=self.place.database, robust=True)
 
-    def _edge(
-        self, spec: JobSpec, job: Found, upstream: Upstream, found: Found | None
-    ) -> Dependency:
-        edge = Dependency(downstream_id=job.seq, upstream_task_id=upstream.task_id)
+    def _edge(self, spec: JobSpec, job: Found, upstream: Upstream, found: Found | None) -> NewEdge:
         if found is not None and found.tenant != spec.tenant:
             raise foreign(spec, upstream, found.tenant)
         if found is not None:
-            edge.upstream_id, edge.upstream_public_id = found.seq, found.id
-            edge.upstream_task_id = upstream.task_id or found.task_id
-        elif not self.may_wait:
+            return NewEdge(job.seq, found.seq, found.id, upstream.task_id or found.task_id)
+        if not self.may_wait:
             raise unknown(self.place.backend, spec.tenant, upstream)
-        else:
-            edge.upstream_public_id = uuid.UUID(upstream.id) if upstream.id else None
-            edge.pending_key = pending_key(self.place.backend, spec.tenant, upstream)
-        return edge
+        return NewEdge(
+            job.seq,
+            upstream_public_id=uuid.UUID(upstream.id) if upstream.id else None,
+            upstream_task_id=upstream.task_id,
+            pending_key=pending_key(self.place.backend, spec.tenant, upstream),
+        )
 
     def look(self, seqs: Sequence[int]) -> int:
         """Look again, after the commit, at jobs that were attached: upstreams may have ended.

@@ -17,6 +17,7 @@ from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.trigger import Decision, Standing, standing_of
 from django_taskq.models import Dependency
 from django_taskq.stores.database.clock import aware, storable
+from django_taskq.stores.database.edges import NewEdge, write_edges
 from django_taskq.stores.database.place import Place
 
 # Seqs per statement.
@@ -67,6 +68,10 @@ LIMIT 1
 """
 
 
+# The columns of a job that nothing blocks.
+_FREE: dict[str, Any] = {"is_blocked": False, "blocked_for": None, "blocked_at": None}
+
+
 class Deferred(NamedTuple):
     """What is read of a waiting job beside its tally."""
 
@@ -107,6 +112,15 @@ class Ripples:
             locked = self._lock(pk__in=chunk)
             seqs = list(locked.waiting)
             self._settle(locked, _OF, seqs, also=seqs)
+
+    def add(self, edges: Sequence[NewEdge]) -> None:
+        """Store new edges, in their order, in a transaction."""
+        write_edges(self.place, edges)
+
+    def lock_below(self, seqs: Sequence[int]) -> list[int]:
+        """Lock the jobs that wait for these; return which those are."""
+        downstreams = sorted({seq for (seq,) in self._ask(_DOWNSTREAMS, seqs)})
+        return list(self._lock_all(downstreams).waiting)
 
     def look_again(self, seqs: Iterable[int]) -> None:
         """Once the caller's transaction is committed, look for those who attached meanwhile."""
@@ -178,6 +192,9 @@ class Ripples:
         names: dict[int, str],
     ) -> None:
         now = self._now_for(ripple, locked)
+        # One expression for all: no two are written alike.
+        moment = self.place.clock.expression(self.place.connection)
+        at_once = {**_FREE, "state": State.READY, "eligible_at": moment}
         alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
         for seq in sorted(ripple.touched.keys() | ripple.moves.keys()):
             columns: dict[str, Any] = {}
@@ -189,7 +206,9 @@ class Ripples:
                     "upstream_skipped": tally.skipped,
                 }
             move = ripple.moves.get(seq)
-            if move is not None:
+            if move is not None and now is None:
+                columns |= at_once
+            elif move is not None and now is not None:
                 upstream = names.get(move.cause.upstream or 0, "")
                 columns |= self._columns(move, rules[seq], upstream, locked.rows[seq], now)
             alike.setdefault(repr(columns), (columns, []))[1].append(seq)
@@ -200,13 +219,9 @@ class Ripples:
             self._announce()
 
     def _columns(
-        self, move: Move, rule: TriggerRule, upstream: str, row: Deferred, now: datetime | None
+        self, move: Move, rule: TriggerRule, upstream: str, row: Deferred, now: datetime
     ) -> dict[str, Any]:
-        free = {"is_blocked": False, "blocked_for": None, "blocked_at": None}
-        if now is None:
-            # Of those that run at once there are many, and the database knows the time.
-            moment = self.place.clock.expression(self.place.connection)
-            return free | {"state": State.READY, "eligible_at": moment}
+        free = _FREE
         if move.decision is Decision.RUN:
             if row.run_after is not None and row.run_after > now:
                 return free | {"state": State.SCHEDULED, "due_at": storable(row.run_after)}

@@ -12,6 +12,7 @@ from django_taskq.jobs.fate import Death
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
@@ -26,17 +27,20 @@ from django_taskq.stores.base import (
     Note,
     Promoted,
     Reaped,
+    RunFilter,
     Store,
 )
 from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
+from django_taskq.stores.database.expanding import Expanding
 from django_taskq.stores.database.losses import Losses
 from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import Reads
 from django_taskq.stores.database.reaping import Reaping
+from django_taskq.stores.database.runs import Runs
 from django_taskq.stores.database.suspects import Suspects
 from django_taskq.stores.database.upkeep import Upkeep
 from django_taskq.stores.database.vendors import Vendor, vendor_of
@@ -80,8 +84,10 @@ class DatabaseStore(Store):
         self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)
         self._finishes = chosen.finishes(place, announce, ripples)
+        self._expanding = Expanding(place, self._inserts, self._finishes, ripples)
         self._leases = chosen.leases(place, self._finishes.release)
         self._upkeep = Upkeep(place, announce, ripples)
+        self._runs = Runs(place)
         self._suspects = Suspects(place)
         self._losses = Losses(place, ripples)
         self._reaping = Reaping(place, self._losses, announce)
@@ -133,6 +139,10 @@ class DatabaseStore(Store):
         """Return the newest jobs that match, without the errors of their tries."""
         return self._reads.find(wanted)
 
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        """Return the newest pipeline runs that match, each with how its jobs stand."""
+        return self._runs.find(wanted)
+
     def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
         """Return what these jobs wait for and what waits for them."""
         return self._reads.edges(ids)
@@ -165,6 +175,12 @@ class DatabaseStore(Store):
         states = self._finishes.finish(worker_id, outcomes)
         self._settle(worker_id, [end_of(outcome) for outcome in outcomes], states)
         return states
+
+    def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
+        """Write a success by which a job becomes other jobs; None where the fence refuses."""
+        state = self._expanding.expand(worker_id, outcome, specs)
+        self._settle(worker_id, [end_of(outcome)], [state])
+        return state
 
     def release(self, worker_id: str, fences: Sequence[Fence]) -> int:
         """Give back claimed jobs that never started, free of charge."""

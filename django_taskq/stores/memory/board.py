@@ -17,6 +17,7 @@ from django_taskq.stores.memory.job import MemoryJob
 from django_taskq.stores.memory.lanes import Lanes
 from django_taskq.stores.memory.limits import Limits
 from django_taskq.stores.memory.line import Line
+from django_taskq.stores.memory.open_runs import OpenRuns
 from django_taskq.stores.memory.shelf import Shelf
 from django_taskq.stores.memory.waiting import Waiters
 
@@ -46,6 +47,7 @@ class Board:
         self.has_news = False
         self._options = options
         self._lanes = Lanes()
+        self._runs = OpenRuns()
         self._ended: OrderedDict[str, MemoryJob] = OrderedDict()
         self._seqs = count(1)
 
@@ -57,6 +59,8 @@ class Board:
             self.holders[spec.unique_key] = job
         if spec.gate != NO_GATE:
             self._watch()
+        if spec.origin is not None:
+            self._runs.enter(job)
         if spec.task_id is not None:
             self.newest[spec.tenant, spec.task_id] = job
         if spec.origin is not None and spec.origin.upstreams:
@@ -115,6 +119,8 @@ class Board:
         job.due_at = None
         id = job.spec.id
         self._ended[id] = job
+        if job.spec.origin is not None:
+            self._leave_run(job)
         if job.spec.unique_key is not None:
             self.holders.pop(job.spec.unique_key, None)
         if self.waiters:
@@ -140,8 +146,33 @@ class Board:
             self.let_go(job)
         elif state is State.DEFERRED:
             self.graph.leave(job)
-            job.blocked_for = None
+            self.unblock(job)
         elif state in ENDED:
+            self._take_ended(job)
+            if job.spec.origin is not None:
+                self._runs.enter(job)
+
+    def block(self, job: MemoryJob, reason: str) -> None:
+        """Have a job wait for what failed; its run does not go on for it."""
+        if job.blocked_for is None:
+            self._leave_run(job)
+        job.blocked_for = reason
+        self.waiters.tell(job.spec.id)
+
+    def unblock(self, job: MemoryJob) -> None:
+        """Have a job wait as it did before anything had failed."""
+        if job.blocked_for is not None:
+            job.blocked_for = None
+            self._runs.enter(job)
+
+    def _leave_run(self, job: MemoryJob) -> None:
+        # What was kept ended before all the others that are still there.
+        for id, kept in reversed(self._runs.leave(job).items()):
+            self._ended[id] = kept
+            self._ended.move_to_end(id, last=False)
+
+    def _take_ended(self, job: MemoryJob) -> None:
+        if not self._runs.take(job):
             del self._ended[job.spec.id]
 
     def let_go(self, job: MemoryJob, seconds: float | None = None) -> None:
@@ -208,18 +239,23 @@ class Board:
 
     def drop(self, job: MemoryJob) -> None:
         """Forget an ended job."""
-        del self._ended[job.spec.id]
+        self._take_ended(job)
         self._forget(job)
 
     def drop_oldest(self, keep: int, limit: int | None = None) -> int:
-        """Forget the jobs that ended first, until `keep` are left; return how many."""
+        """Forget the jobs that ended first, until `keep` are left; return how many.
+
+        Those whose run goes on are kept beyond that.
+        """
         surplus = len(self._ended) - keep
         if surplus <= 0:
             return 0
-        dropped = surplus if limit is None else min(surplus, limit)
-        for _ in range(dropped):
+        dropped = 0
+        for _ in range(surplus if limit is None else min(surplus, limit)):
             _, job = self._ended.popitem(last=False)
-            self._forget(job)
+            if job.spec.origin is None or not self._runs.keep(job):
+                self._forget(job)
+                dropped += 1
         return dropped
 
     def _forget(self, job: MemoryJob) -> None:

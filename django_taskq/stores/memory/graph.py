@@ -56,6 +56,22 @@ class Graph:
         self.edges.setdefault(upstream.seq, {})[edge] = None
         self._changed[upstream.seq] = upstream
 
+    def replace(self, upstream: MemoryJob, others: Sequence[MemoryJob]) -> None:
+        """Have those who wait for a job that has counted nothing yet wait for others instead."""
+        for old in self.edges.pop(upstream.seq, {}):
+            old.upstream = 0
+            waiting = self._waiting.get(old.downstream)
+            if waiting is None:
+                continue
+            waiting.count(old.counted, -1)
+            waiting.total += len(others) - 1
+            above = self._above[old.downstream]
+            for other in others:
+                edge = Edge(0, old.downstream, 0, None)
+                above.append((Upstream(id=other.spec.id), edge))
+                self._connect(edge, other)
+            self._fresh.append(old.downstream)
+
     def note(self, job: MemoryJob) -> None:
         """Note that a job has ended, or has not any more."""
         if job.seq in self.edges:

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django_taskq.jobs.insights import Insights
+from django_taskq.jobs.origin import NO_ORIGIN
 from django_taskq.jobs.record import JobRecord
-from django_taskq.stores.base import JobFilter
+from django_taskq.jobs.run import RunRecord
+from django_taskq.stores.base import JobFilter, RunFilter
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.insights import count_jobs
 from django_taskq.stores.memory.job import MemoryJob
 from django_taskq.stores.memory.record import make_record
 from django_taskq.stores.memory.roll import Roll
+from django_taskq.stores.memory.runs import find_runs
 
 
 class Reads:
@@ -40,7 +43,7 @@ class Reads:
         found: list[JobRecord] = []
         # Without the lock, which a walk over a million jobs would hold for long.
         for job in reversed(self._snapshot()):
-            if len(found) >= wanted.limit:
+            if wanted.limit is not None and len(found) >= wanted.limit:
                 break
             if not _matches(job, wanted):
                 continue
@@ -48,6 +51,10 @@ class Reads:
                 if _matches(job, wanted) and job.spec.id in self._board.jobs:
                     found.append(make_record(job, self._alias, has_errors=False))
         return found
+
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        """Return the newest pipeline runs that match."""
+        return find_runs(self._snapshot(), self._alias, wanted)
 
     def insights(self, now: datetime) -> Insights:
         """Return live numbers."""
@@ -69,4 +76,5 @@ def _matches(job: MemoryJob, wanted: JobFilter) -> bool:
         and wanted.queue in (None, spec.queue)
         and wanted.tenant in (None, spec.tenant)
         and wanted.task in (None, spec.task)
+        and (wanted.run_id is None or (spec.origin or NO_ORIGIN).run_id == wanted.run_id)
     )

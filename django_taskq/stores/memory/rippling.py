@@ -32,10 +32,9 @@ def spread(board: Board, now: datetime) -> None:
 def _move(board: Board, job: MemoryJob, move: Move, upstream: str, now: datetime) -> None:
     standing = move.cause.standing
     if move.decision is Decision.BLOCK and not move.is_canceled:
-        job.blocked_for = blocked_reason(upstream, standing)
-        board.waiters.tell(job.spec.id)
+        board.block(job, blocked_reason(upstream, standing))
         return
-    job.blocked_for = None
+    board.unblock(job)
     if move.decision is Decision.RUN:
         _let_run(board, job, now)
     elif move.decision is Decision.SKIP:

@@ -15,6 +15,7 @@ from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rules import Rules
+from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, WAITING, State
 from django_taskq.jobs.unique import Holder
@@ -29,10 +30,19 @@ from django_taskq.stores.base import (
     Note,
     Promoted,
     Reaped,
+    RunFilter,
     Store,
     by_id,
 )
-from django_taskq.stores.memory import attaching, changes, endings, naming, reaping, rippling
+from django_taskq.stores.memory import (
+    attaching,
+    changes,
+    endings,
+    expanding,
+    naming,
+    reaping,
+    rippling,
+)
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
 from django_taskq.stores.memory.reads import Reads
@@ -120,6 +130,10 @@ class MemoryStore(Store):
         """Return the newest jobs that match, without the errors of their tries."""
         return self._reads.find(wanted)
 
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        """Return the newest pipeline runs that match, each with how its jobs stand."""
+        return self._reads.runs(wanted)
+
     def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
         """Return what these jobs wait for and what waits for them."""
         with self._lock:
@@ -171,6 +185,14 @@ class MemoryStore(Store):
         for wakeup in wakeups:
             wakeup.ring()
         return states
+
+    def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
+        """Write a success by which a job becomes other jobs; None where the fence refuses."""
+        with self._change() as now:
+            job = self._board.find_held(worker_id, outcome.seq, outcome.attempt)
+            if job is None:
+                return None
+            return expanding.expand(self._board, job, outcome, specs, self.alias, now)
 
     def release(self, worker_id: str, fences: Sequence[Fence]) -> int:
         """Give back claimed jobs that never started."""

@@ -159,6 +159,8 @@ class ParentStore(Store):
         return self._upstream.ask(self.alias, verb, values)
 
     find: Any = _refuse
+    runs: Any = _refuse
+    expand: Any = _refuse
     edges: Any = _refuse
     catch_up: Any = _refuse
     claim: Any = _refuse

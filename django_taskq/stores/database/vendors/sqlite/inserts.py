@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.stores.database.inserts import Inserts, is_due_at
 from django_taskq.stores.database.vendors.sqlite.moments import text_of, zone_of
@@ -16,6 +17,19 @@ INSERT INTO taskq_job (
     due_at
 ) VALUES (
     %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+)
+"""
+
+# Store a job that says where it comes from. Inputs: as above, then the rest of its columns.
+_INSERT_RARE = """
+INSERT INTO taskq_job (
+    public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
+    rank, gate, task_id, unique_key, trace, run_after, backend, state, enqueued_at, eligible_at,
+    due_at, run_id, node, map_index, schedule_id, scheduled_for, trigger_rule, upstream_total,
+    upstream_successful, upstream_failed, upstream_skipped
+) VALUES (
+    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
 )
 """
 
@@ -44,6 +58,26 @@ class SqliteInserts(Inserts):
             cursor.executemany(_INSERT, [self._values(spec, now) for spec in specs])
         return now
 
+    def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
+        """Write rows with what only jobs of pipelines and schedules have."""
+        place = self.place
+        with place.transaction(), place.connection.cursor() as cursor:
+            now = place.clock.read(place.connection)
+            rows = [(*self._values(spec, now), *self._origin(spec)) for spec in specs]
+            cursor.executemany(_INSERT_RARE, rows)
+        return now
+
+    def _origin(self, spec: JobSpec) -> tuple[Any, ...]:
+        origin = spec.origin or NO_ORIGIN
+        run_id = None if origin.run_id is None else origin.run_id.replace("-", "")
+        moment = text_of(origin.scheduled_for, zone_of(self.place.connection))
+        count = len(set(origin.upstreams))
+        tally = (count, 0, 0, 0) if count else (None, None, None, None)
+        return (
+            run_id, origin.node, origin.map_index, origin.schedule_id, moment, rule_of(origin),
+            *tally,
+        )  # fmt: skip
+
     def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
         """Write those rows whose keys are free; return when that was, and the ids of these."""
         entered: set[str] = set()
@@ -60,7 +94,9 @@ class SqliteInserts(Inserts):
         stamp = text_of(now, zone)
         run_after = text_of(spec.run_after, zone)
         times: tuple[str | None, ...]
-        if is_due_at(spec, now):
+        if spec.origin is not None and spec.origin.upstreams:
+            times = ("DEFERRED", stamp, None, None)
+        elif is_due_at(spec, now):
             times = ("READY", stamp, stamp, None)
         else:
             times = ("SCHEDULED", stamp, None, run_after)

@@ -1,0 +1,165 @@
+"""Pipeline runs in the admin: the newest ones, and the graph of one."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+
+from django_taskq import control
+from django_taskq.admin import cells
+from django_taskq.admin.drawing import draw
+from django_taskq.exceptions import RunDoesNotExist
+from django_taskq.jobs.ids import parse_id
+from django_taskq.jobs.run import Node, RunRecord
+from django_taskq.management.runs import counts_of
+from django_taskq.models import Job, Run
+from django_taskq.pipelines.listing import backend_of, find_runs
+from django_taskq.pipelines.run import PipelineRun, get_run
+from django_taskq.stores.base import RunFilter
+
+MOST_RUNS = 50
+MOST_ITEMS = 200
+
+
+class RunAdmin(admin.ModelAdmin):
+    """Shows runs to who may see jobs. They are read and changed by their stores alone."""
+
+    # What the reader may do.
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow it to who may see jobs."""
+        return self._may(request, "view")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Allow it to who may see jobs."""
+        return self._may(request, "view")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: pipelines are enqueued."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: only the store changes a job."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: only the store deletes a job."""
+        return False
+
+    # Its pages.
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the newest runs, of one tenant where that is asked for."""
+        self._check(request, "view")
+        tenant = request.GET.get("tenant") or None
+        found = find_runs(RunFilter(tenant=tenant, limit=MOST_RUNS), control.durable_aliases())
+        context = {
+            "title": "Pipeline runs",
+            "rows": [self._row(run) for run in found],
+            "tenant": tenant or "",
+            "most": MOST_RUNS,
+        }
+        return self._page(request, "list", context | (extra_context or {}))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a run with its graph; retry or cancel it where its form was sent."""
+        self._check(request, "view")
+        run = self._found(object_id)
+        if request.method == "POST":
+            self._act(request, run)
+            return HttpResponseRedirect(request.path)
+        context = {
+            "title": "Pipeline run",
+            "run": run,
+            "status": str(run.status),
+            "drawing": draw(run.graph(), self._link),
+            "nodes": [self._node(node) for node in run.graph().nodes],
+            "may_cancel": self._may(request, "cancel"),
+            "may_retry": self._may(request, "retry"),
+            "runs_url": self._url("changelist"),
+        }
+        return self._page(request, "run", context | (extra_context or {}))
+
+    # Their steps.
+
+    def _act(self, request: HttpRequest, run: PipelineRun) -> None:
+        if "retry" in request.POST:
+            self._check(request, "retry")
+            messages.success(request, f"{run.retry_failed()} jobs run again.")
+        elif "cancel" in request.POST:
+            self._check(request, "cancel")
+            messages.success(request, f"{run.cancel()} jobs were canceled, or asked to stop.")
+
+    def _found(self, object_id: str) -> PipelineRun:
+        id = parse_id(object_id)
+        alias = None if id is None else backend_of(id, control.durable_aliases())
+        if id is None or alias is None:
+            raise Http404("There is no such run.")
+        try:
+            return get_run(id, alias)
+        except RunDoesNotExist as error:
+            raise Http404(str(error)) from error
+
+    def _row(self, run: RunRecord) -> dict[str, Any]:
+        return {
+            "link": format_html('<a href="{}">{}</a>', self._url("change", run.id), run.id),
+            "status": str(run.status),
+            "tenants": cells.line(", ".join(run.tenants)),
+            "states": cells.line(counts_of(run.states)),
+            "enqueued": cells.moment(run.enqueued_at),
+            "finished": cells.moment(run.finished_at),
+            "backend": run.backend,
+        }
+
+    def _node(self, node: Node) -> dict[str, Any]:
+        return {
+            "name": cells.line(node.name),
+            "link": self._link(node),
+            "state": node.state,
+            "task": cells.line(node.task),
+            "items": counts_of(node.states) if node.is_mapped else "",
+        }
+
+    def _link(self, node: Node) -> str:
+        if node.id is None or not self.admin_site.is_registered(Job):
+            return ""
+        opts = Job._meta
+        return reverse(
+            f"admin:{opts.app_label}_{opts.model_name}_change",
+            args=(node.id,),
+            current_app=self.admin_site.name,
+        )
+
+    def _url(self, page: str, *args: str) -> str:
+        opts = Run._meta
+        return reverse(
+            f"admin:{opts.app_label}_{opts.model_name}_{page}",
+            args=args,
+            current_app=self.admin_site.name,
+        )
+
+    def _page(self, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+        return TemplateResponse(
+            request,
+            f"admin/django_taskq/run/{name}.html",
+            {**self.admin_site.each_context(request), "opts": Run._meta, **context},
+        )
+
+    def _may(self, request: HttpRequest, verb: str) -> bool:
+        return request.user.has_perm(f"django_taskq.{verb}_job")
+
+    def _check(self, request: HttpRequest, verb: str) -> None:
+        if not self._may(request, verb):
+            raise PermissionDenied

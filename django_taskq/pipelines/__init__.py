@@ -1,0 +1,7 @@
+"""Pipelines: work that is more than one job, put together by `>>`, `|`, `chain` and `group`."""
+
+from django_taskq.pipelines.pipeline import Pipeline, chain, group
+from django_taskq.pipelines.results import Results
+from django_taskq.pipelines.run import PipelineRun, get_run
+
+__all__ = ["Pipeline", "PipelineRun", "Results", "chain", "get_run", "group"]

@@ -1,0 +1,94 @@
+"""Figures of pipelines: `pytest -m benchmark -n 0 -s tests/benchmarks/test_pipelines.py`."""
+
+import sys
+import threading
+from collections.abc import Callable
+from time import perf_counter
+
+import pytest
+from django.conf import settings
+
+from django_taskq import chain, group
+from django_taskq.control import store_of
+from django_taskq.jobs.states import State
+from django_taskq.pipelines import PipelineRun
+from tests.aliases import alias_fixture, with_options
+from tests.deadlines import wait_until
+from tests.pipelines import steps
+from tests.running import is_durable, worker_for
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
+alias = alias_fixture()
+
+LONGEST = 300.0
+
+
+def tell(alias: str, figure: str, seconds: float, count: int) -> None:
+    kind = settings.DATABASES[alias]["ENGINE"].rpartition(".")[2] if is_durable(alias) else "memory"
+    sys.stdout.write(f"\n{figure:32} {kind:12} {seconds:8.2f} s {count / seconds:10,.0f} /s\n")
+
+
+def timed_end(alias: str, enqueue: Callable[[], object]) -> float:
+    """Return the seconds from the enqueue to the end of the last job, with one worker."""
+    store = store_of(alias)
+    worker = None
+    if is_durable(alias):
+        worker = worker_for(alias, threads=10, poll_interval=1.0)
+        threading.Thread(target=worker.run, daemon=True).start()
+    started = perf_counter()
+    enqueue()
+    open_states = (State.READY, State.RUNNING, State.DEFERRED)
+    wait_until(
+        lambda: not store.insights().depth(*open_states), timeout=LONGEST, what="the jobs to end"
+    )
+    seconds = perf_counter() - started
+    if worker is not None:
+        worker.stop()
+    return seconds
+
+
+def test_a_chain_of_a_thousand_steps(alias: str) -> None:
+    pipeline = chain([steps.pass_on] * 1000)
+    with with_options(alias, **_room(alias)):
+        seconds = timed_end(alias, lambda: pipeline.enqueue(backend=alias))
+    tell(alias, "chain of 1,000", seconds, 1000)
+
+
+def test_a_fan_out_over_ten_thousand_and_its_join(alias: str) -> None:
+    pipeline = steps.begin.s(list(range(10_000))) >> steps.double.map() >> steps.gather
+    runs: list[PipelineRun] = []
+    with with_options(alias, **_room(alias)):
+        seconds = timed_end(alias, lambda: runs.append(pipeline.enqueue(backend=alias)))
+        made = runs[0]
+        made.refresh()
+        assert made.results["gather"].return_value == [2 * item for item in range(10_000)]
+    tell(alias, "fan-out and join over 10,000", seconds, 10_002)
+
+
+def test_parallel_steps_beside_free_jobs(alias: str) -> None:
+    count = 5000
+    pipeline = steps.pass_on >> group([steps.pass_on] * count) >> steps.pass_on
+    free = steps.pass_on.using(backend=alias)
+    calls = [((), {})] * count
+    with with_options(alias, **_room(alias)):
+        of_free = timed_end(alias, lambda: free.enqueue_many(calls))
+        seconds = timed_end(alias, lambda: pipeline.enqueue(backend=alias))
+    tell(alias, "5,000 free jobs", of_free, count)
+    tell(alias, f"5,000 parallel steps, {seconds / of_free:.1f} x", seconds, count)
+
+
+def test_an_enqueue_of_a_thousand_nodes(alias: str) -> None:
+    pipeline = chain(
+        steps.pass_on, group([steps.pass_on] * 500), steps.pass_on, group([steps.pass_on] * 498)
+    )
+    times = []
+    with with_options(alias, **_room(alias)):
+        for _ in range(5):
+            started = perf_counter()
+            pipeline.enqueue(backend=alias)
+            times.append(perf_counter() - started)
+    tell(alias, "enqueue of 1,000 nodes", sorted(times)[2], 1000)
+
+
+def _room(alias: str) -> dict[str, int]:
+    return {} if is_durable(alias) else {"MAX_RESULTS": 1000}
