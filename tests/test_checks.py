@@ -38,6 +38,7 @@ GOOD: dict[str, list[Any]] = {
     "TENANT": [None, "tests.test_checks.tenant_of_tests"],
     "ENQUEUE_ON_COMMIT": [True, False, "default"],
     "UNLOADABLE_GRACE": [0, 0.5, 60, timedelta(minutes=5)],
+    "MISSING_DEPENDENCY": ["refuse", "wait"],
     "DATABASE": [None, "default", "postgresql"],
     "LEASE": [1, 30, 2.5, timedelta(seconds=90)],
     "POLL_INTERVAL": [0.01, 1, timedelta(milliseconds=50)],
@@ -61,6 +62,7 @@ BAD: dict[str, list[Any]] = {
     "TENANT": ["", 5, [], True, b"path"],
     "ENQUEUE_ON_COMMIT": ["", None, 1, 0, []],
     "UNLOADABLE_GRACE": [None, "60", True, [], -1, float("nan"), timedelta(seconds=-1), 86401],
+    "MISSING_DEPENDENCY": ["raise", "", None, True],
     "DATABASE": ["", 5, [], True],
     "LEASE": [
         0,
