@@ -9,7 +9,7 @@ from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.contracts.changing import Changing
 from tests.stores.contracts.claiming import Claiming
-from tests.stores.contracts.depending import Depending
+from tests.stores.contracts.depending import Depending, GivingUp
 from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
 from tests.stores.contracts.freeing import Freeing
@@ -62,5 +62,7 @@ class StoreContract(
     """What a store promises."""
 
 
-class DurableContract(Opened, Suspecting, Retaining, LimitingSuspects, RacingInTransactions):
+class DurableContract(
+    Opened, Suspecting, Retaining, LimitingSuspects, RacingInTransactions, GivingUp
+):
     """What a store promises beyond, whose jobs outlive a process."""

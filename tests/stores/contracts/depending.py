@@ -10,6 +10,7 @@ from django_taskq.jobs.origin import Origin, TriggerRule, Upstream
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
 from django_taskq.stores.base import Store
+from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.contracts.naming import named
 from tests.stores.jobs import (
     claim,
@@ -255,4 +256,31 @@ class Depending:
         store.insert([named(store, "load")])
         finish(store, *(success(claimed) for claimed in claim(store, 5)))
         assert [state(store, id) for id in (by_id, by_name)] == [State.READY] * 2
+        store.close()
+
+
+class GivingUp:
+    """What becomes of blocked jobs that nobody resumes."""
+
+    def test_a_job_that_was_blocked_for_long_is_canceled_with_what_waits_for_it(
+        self, place: Place, clock: FrozenClock
+    ) -> None:
+        retention = {"successful": None, "failed": 2.0, "canceled": None}
+        store = place.open(clock, retention=retention)
+        join(store)
+        a = spec()
+        b = after(a.id)
+        cleaner = after(b.id, rule=TriggerRule.ALL_SUCCESS)
+        store.insert([a, b, cleaner])
+        end(store, a.id, failure)
+        clock.move(2 * 86400 - 60)
+        store.prune(10)
+        assert record(store, b.id).is_blocked
+        clock.move(120)
+        store.prune(10)
+        for id in (b.id, cleaner.id):
+            found = record(store, id)
+            assert (found.state, found.failure) == (State.CANCELED, Failure.DEPENDENCY)
+            assert found.reason is not None
+            assert not found.is_blocked
         store.close()
