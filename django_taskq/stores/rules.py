@@ -45,6 +45,17 @@ class RuleRows:
             self._report(error)
         return self.current
 
+    def of(self, queue: str, tenant: str) -> Rules:
+        """Return what the rows of one queue and one tenant say now, by one statement.
+
+        Nothing where they cannot be read.
+        """
+        try:
+            return self._rules_of(_read(self._database or _readable(), queue, tenant))
+        except DatabaseError as error:
+            self._report(error)
+            return Rules()
+
     def _refresh(self, database: str) -> None:
         closes = self._closes and connections[database].connection is None
         try:
@@ -96,16 +107,16 @@ def _readable() -> str:
     return router.db_for_read(Tenant)
 
 
-def _read(database: str) -> list[Any]:
+def _read(database: str, *names: str) -> list[Any]:
     if not connections[database].in_atomic_block:
-        return _rows(database)
+        return _rows(database, *names)
     # An error must not end the caller's transaction.
     with transaction.atomic(using=database):
-        return _rows(database)
+        return _rows(database, *names)
 
 
-def _rows(database: str) -> list[Any]:
-    """Return the rows that say anything but the defaults, by one statement."""
+def _rows(database: str, queue: str | None = None, tenant: str | None = None) -> list[Any]:
+    """Return the rows that say anything but the defaults, by one statement; or those of names."""
     from django_taskq.models import Queue, Tenant
 
     tenants = Tenant._default_manager.using(database).filter(
@@ -114,6 +125,10 @@ def _rows(database: str) -> list[Any]:
     queues = Queue._default_manager.using(database).filter(
         Q(max_running__isnull=False) | Q(paused=True)
     )
+    if tenant is not None:
+        tenants = tenants.filter(name=tenant)
+    if queue is not None:
+        queues = queues.filter(name=queue)
     return list(
         tenants.order_by()
         .values_list(Value(1), "name", "weight", "max_running", "max_rate", "paused")

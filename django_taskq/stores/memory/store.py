@@ -13,6 +13,7 @@ from django_taskq.jobs.fate import Death
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -35,6 +36,7 @@ from django_taskq.stores.base import (
 from django_taskq.stores.memory import attaching, changes, endings, naming, reaping, rippling
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
+from django_taskq.stores.memory.outlooks import outlook_of
 from django_taskq.stores.memory.reads import Reads
 from django_taskq.stores.memory.roll import Roll
 from django_taskq.stores.memory.waiting import Bells
@@ -311,6 +313,15 @@ class MemoryStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights(self._clock())
+
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start."""
+        now = self._clock()
+        with self._lock:
+            job = self._board.jobs.get(id)
+            return (
+                None if job is None else outlook_of(self._board, self._roll, job, self.alias, now)
+            )
 
     # Waking up.
 
