@@ -30,6 +30,7 @@ MOST_TRIES = 50
 # A log is kept whole up to this; its marker of what is missing goes with it.
 LONGEST_LOG = 17_000
 MOST_WORKERS = 50
+LONGEST_REASON = 1000
 
 SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     (
@@ -188,7 +189,7 @@ class JobAdmin(JobActions):
         if job.state in ENDED:
             return cells.NOTHING
         try:
-            return cells.line(control.why(str(job.public_id), job.backend))
+            return cells.line(control.why(str(job.public_id), job.backend), LONGEST_REASON)
         except InvalidTaskBackend:
             return cells.line(
                 f"TASKS has no alias {job.backend!r} any more: nobody takes its jobs."
