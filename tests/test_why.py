@@ -24,7 +24,7 @@ from tests.stores.jobs import WORKER, claim_one, finish, join, lose
 
 alias = alias_fixture()
 
-MOST_QUERIES = 8
+MOST_QUERIES = 3
 
 
 @task(max_running=1)

@@ -45,21 +45,10 @@ class RuleRows:
             self._report(error)
         return self.current
 
-    def of(self, queue: str, tenant: str) -> Rules:
-        """Return what the rows of one queue and one tenant say now, by one statement.
-
-        Nothing where they cannot be read.
-        """
-        try:
-            return self._rules_of(_read(self._database or _readable(), queue, tenant))
-        except DatabaseError as error:
-            self._report(error)
-            return Rules()
-
     def _refresh(self, database: str) -> None:
         closes = self._closes and connections[database].connection is None
         try:
-            self.current = self._rules_of(_read(database))
+            self.current = self.rules_of(_read(database))
             self._is_cut_off = False
         except DatabaseError as error:
             self._report(error, has_tables=not _lacks_tables(database))
@@ -67,7 +56,8 @@ class RuleRows:
             if closes:
                 connections[database].close()
 
-    def _rules_of(self, rows: list[Any]) -> Rules:
+    def rules_of(self, rows: list[Any]) -> Rules:
+        """Return what rows say; of a value that cannot be used it complains once."""
         tenants, queues = {}, {}
         complaints: list[str] = []
         for is_tenant, name, weight, max_running, max_rate, is_paused in rows:
@@ -107,16 +97,16 @@ def _readable() -> str:
     return router.db_for_read(Tenant)
 
 
-def _read(database: str, *names: str) -> list[Any]:
+def _read(database: str) -> list[Any]:
     if not connections[database].in_atomic_block:
-        return _rows(database, *names)
+        return _rows(database)
     # An error must not end the caller's transaction.
     with transaction.atomic(using=database):
-        return _rows(database, *names)
+        return _rows(database)
 
 
-def _rows(database: str, queue: str | None = None, tenant: str | None = None) -> list[Any]:
-    """Return the rows that say anything but the defaults, by one statement; or those of names."""
+def _rows(database: str) -> list[Any]:
+    """Return the rows that say anything but the defaults, by one statement."""
     from django_taskq.models import Queue, Tenant
 
     tenants = Tenant._default_manager.using(database).filter(
@@ -125,10 +115,6 @@ def _rows(database: str, queue: str | None = None, tenant: str | None = None) ->
     queues = Queue._default_manager.using(database).filter(
         Q(max_running__isnull=False) | Q(paused=True)
     )
-    if tenant is not None:
-        tenants = tenants.filter(name=tenant)
-    if queue is not None:
-        queues = queues.filter(name=queue)
     return list(
         tenants.order_by()
         .values_list(Value(1), "name", "weight", "max_running", "max_rate", "paused")

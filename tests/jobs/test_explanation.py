@@ -66,8 +66,8 @@ READY: list[tuple[dict[str, Any], str]] = [
      (f"Worker w1 could not load it, and gave it back to others until {AT}: The task 'x' cannot be "
      "imported: no module.")),
     ({"closed": (closed("task:shop.tasks.work", max_running=2),)},
-     ("Its task shop.tasks.work has as many jobs running as it may (max_running 2): this one starts "
-     "when one of them has ended.")),
+     ("Its task shop.tasks.work has as many jobs running as it may (max_running 2): this one "
+     "starts when one of them has ended.")),
     ({"closed": (closed("queue:mail", max_running=1), closed("tenant:acme", 9, rate=Rate(1, 1)))},
      ("Its queue 'mail' has as many jobs running as it may (max_running 1): this one starts when "
      "one of them has ended.")),
@@ -83,8 +83,8 @@ READY: list[tuple[dict[str, Any], str]] = [
     ({"ahead": MOST_AHEAD + 1, "beside": MOST_AHEAD + 1},
      "It is ready, behind more than 1000 jobs of its tenant 'acme'."),
     ({"ahead": 12, "beside": MOST_AHEAD + 1},
-     ("It is ready, behind about 12 jobs of its tenant 'acme'; more than 1000 jobs are ready in the "
-     "queue, and tenants and tasks with limits take turns.")),
+     ("It is ready, behind about 12 jobs of its tenant 'acme'; more than 1000 jobs are ready in "
+     "the queue, and tenants and tasks with limits take turns.")),
 ]  # fmt: skip
 
 

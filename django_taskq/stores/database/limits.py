@@ -38,13 +38,6 @@ class LimitRows:
             next_at |= dict.fromkeys(missing)
         return Budgets(self._running(bounds), next_at, now)
 
-    def peek(self, bounds: Iterable[Bound]) -> Budgets:
-        """Return what limits leave, as `look` does, and write nothing."""
-        bounds = frozenset(bounds)
-        keys = {bound.key for bound in bounds}
-        next_at, now = self._read(self._rows(keys))
-        return Budgets(self._running(bounds), dict.fromkeys(keys) | next_at, now)
-
     def lock(self, bounds: Iterable[Bound], patience: float = 0.0) -> Budgets:
         """Lock limits in the order of their keys, within a transaction, and return what they
         leave to a claim of such patience; those that somebody else has locked are passed over.

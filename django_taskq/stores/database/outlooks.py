@@ -4,9 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import IntegerField, OuterRef, Subquery, Value
 
 from django_taskq.jobs.ids import parse_id
+from django_taskq.jobs.limits import Limit
 from django_taskq.jobs.outlook import (
     MOST_AHEAD,
     MOST_UPSTREAMS,
@@ -16,32 +17,42 @@ from django_taskq.jobs.outlook import (
     Outlook,
 )
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.sighting import sighting_in
 from django_taskq.jobs.states import ENDED, WAITING, State
 from django_taskq.jobs.workers import WorkerRecord
-from django_taskq.models import Dependency, Job
-from django_taskq.stores.database.limits import LimitRows
+from django_taskq.models import Dependency, Queue, Tenant
+from django_taskq.models import Limit as LimitRow
+from django_taskq.stores.database.budgets import Budgets
+from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import worker_of
 from django_taskq.stores.database.rows import RECORD_COLUMNS, record_of
 from django_taskq.stores.rules import RuleRows
 
-_LANE = ("queue", "band", "gate", "tenant")
 # The whole index in its order, so that a planner reads it and stops where enough were found.
-_ORDER = ("backend", *_LANE, "rank", "pk")
+_ORDER = ("backend", "queue", "band", "gate", "tenant", "rank", "pk")
+_PLACE = ("band", "rank")
+_RULES = ("tenant_max_running", "tenant_max_rate", "tenant_paused", "queue_max_running",
+          "queue_paused")  # fmt: skip
+
+
+class _CountOf(Subquery):
+    """How many rows a query finds, as a column of another one."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
 
 
 class Outlooks:
-    """Looks at jobs and writes nothing; eight statements at the most for one of them.
+    """Looks at jobs and writes nothing; three statements for one of them.
 
     No number of jobs makes a statement longer: what is counted is counted along an index, to a
-    thousand. Running jobs under a limit are counted as a claim counts them.
+    thousand or to the cap.
     """
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._limits = LimitRows(place)
-        # Apart from the rows that claims go by, which are told when something has changed.
         self._rules = RuleRows(place.database)
 
     def of(self, id: str) -> Outlook | None:
@@ -49,23 +60,34 @@ class Outlooks:
         parsed = parse_id(id)
         if parsed is None:
             return None
-        rows = self.place.jobs().filter(public_id=uuid.UUID(parsed))
-        clock, connection = self.place.clock, self.place.connection
-        found, now = clock.read_with(rows, (*RECORD_COLUMNS, "band", "rank"), connection)
+        rows = self.place.jobs().filter(public_id=uuid.UUID(parsed)).annotate(**self._ruled())
+        columns = (*RECORD_COLUMNS, *_PLACE, *_RULES)
+        found, now = self.place.clock.read_with(rows, columns, self.place.connection)
         if not found:
             return None
-        *columns, band, rank = found[0]
-        record = record_of(columns)
+        row = found[0]
+        record = record_of(row[: len(RECORD_COLUMNS)])
+        told = dict(zip(columns, row, strict=True))
         facts: dict[str, Any] = {}
         if record.state not in ENDED:
             facts["workers"] = self._workers(now)
         if record.state in WAITING:
-            facts["sighting"] = sighting_in(columns[RECORD_COLUMNS.index("ctx")])
+            facts["sighting"] = sighting_in(told["ctx"])
         if record.state == State.DEFERRED:
             facts["awaited"] = self._awaited(record.seq)
         if record.state == State.READY:
-            facts |= self._before(record, band, rank)
+            facts |= self._before(record, told, now)
         return Outlook(record=record, now=now, **facts)
+
+    def _ruled(self) -> dict[str, Subquery]:
+        """Return what operators say of a job's tenant and queue, as columns beside its own."""
+        found = {}
+        for column in _RULES:
+            kind, _, name = column.partition("_")
+            model: Any = Tenant if kind == "tenant" else Queue
+            rows = model._default_manager.using(self.place.database).filter(name=OuterRef(kind))
+            found[column] = Subquery(rows.order_by().values(name)[:1])
+        return found
 
     def _workers(self, now: datetime) -> tuple[WorkerRecord, ...]:
         newest = self.place.workers().order_by("-expires_at")[:MOST_WORKERS]
@@ -80,10 +102,10 @@ class Outlooks:
             for id, task_id, task, state in rows.values_list(*columns)[: MOST_UPSTREAMS + 1]
         )
 
-    def _before(self, record: JobRecord, band: int, rank: int) -> dict[str, Any]:
+    def _before(self, record: JobRecord, told: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Return what keeps a ready job, or else how many stand before it."""
         queue, tenant = record.queue, record.tenant
-        rules = self._rules.of(queue, tenant)
+        rules = self._rules_in(queue, tenant, told)
         facts: dict[str, Any] = {
             "is_queue_paused": queue in rules.paused_queues(),
             "is_tenant_paused": tenant in rules.paused_tenants(),
@@ -95,30 +117,53 @@ class Outlooks:
             for limit in rules.limits_of(queue, tenant, record.gate)
             if limit.max_running or limit.rate
         ]
-        if limits:
-            budgets = self._limits.peek(limits)
-            facts["closed"] = tuple(
-                Closed(limit, budgets.opens_in([limit]))
-                for limit in limits
-                if not budgets.room([limit], 1)
-            )
-        if record.parked_for is None and not facts.get("closed"):
-            facts["ahead"] = self._ahead(record, band, rank)
-            facts["beside"] = _count(self._ready(queue=queue))
+        columns = [*self._counts(record, told), *(self._kept(limit) for limit in limits)]
+        columns += [self._running(limit) for limit in limits]
+        row = self.place.jobs().filter(pk=record.seq).values_list(*columns).first()
+        if row is None:
+            return facts
+        lower, equal, beside, *kept = row
+        keys = [limit.key for limit in limits]
+        next_at = dict(zip(keys, map(aware, kept[: len(keys)]), strict=True))
+        budgets = Budgets(dict(zip(keys, kept[len(keys) :], strict=True)), next_at, now)
+        facts["closed"] = closed = tuple(
+            Closed(limit, budgets.opens_in([limit]))
+            for limit in limits
+            if not budgets.room([limit], 1)
+        )
+        if record.parked_for is None and not closed:
+            facts |= {"ahead": min(lower + equal, MOST_AHEAD + 1), "beside": beside}
         return facts
 
-    def _ahead(self, record: JobRecord, band: int, rank: int) -> int:
-        """Count who comes first in the lane, in two ranges of its index."""
-        lane = self._ready(queue=record.queue, band=band, gate=record.gate, tenant=record.tenant)
-        before = _count(lane.filter(rank__lt=rank))
-        if before <= MOST_AHEAD:
-            before += _count(lane.filter(rank=rank, pk__lt=record.seq))
-        return min(before, MOST_AHEAD + 1)
+    def _rules_in(self, queue: str, tenant: str, told: dict[str, Any]) -> Rules:
+        most, rate, is_paused, most_in_queue, is_queue_paused = (told[name] for name in _RULES)
+        rows = []
+        if is_paused is not None:
+            rows.append((1, tenant, 1, most, rate, is_paused))
+        if is_queue_paused is not None:
+            rows.append((0, queue, 1, most_in_queue, None, is_queue_paused))
+        return self._rules.rules_of(rows)
 
-    def _ready(self, **lane: Any) -> QuerySet[Job]:
-        ready = self.place.jobs().filter(state=State.READY, is_parked=False, **lane)
-        return ready.order_by(*_ORDER)
+    def _counts(self, record: JobRecord, told: dict[str, Any]) -> list[Any]:
+        """Return who comes first in the lane, by two ranges of its index, and who is ready."""
+        ready = self.place.jobs().filter(state=State.READY, is_parked=False, queue=record.queue)
+        lane = ready.filter(band=told["band"], gate=record.gate, tenant=record.tenant)
+        ranges = (
+            lane.filter(rank__lt=told["rank"]),
+            lane.filter(rank=told["rank"], pk__lt=record.seq),
+            ready,
+        )
+        return [_CountOf(jobs.order_by(*_ORDER).values("pk")[: MOST_AHEAD + 1]) for jobs in ranges]
 
+    def _kept(self, limit: Limit) -> Any:
+        rows = LimitRow._default_manager.using(self.place.database)
+        rows = rows.filter(backend=self.place.backend, key=limit.key)
+        return Subquery(rows.values("next_at")[:1])
 
-def _count(jobs: QuerySet[Job]) -> int:
-    return jobs.values("pk")[: MOST_AHEAD + 1].count()
+    def _running(self, limit: Limit) -> Any:
+        if limit.max_running is None:
+            return Value(0)
+        # A key begins with the column by which its jobs are told.
+        column, _, name = limit.key.partition(":")
+        running = self.place.jobs().filter(state=State.RUNNING, **{column: name})
+        return _CountOf(running.order_by().values("pk")[: limit.max_running])

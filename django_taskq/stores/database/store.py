@@ -274,7 +274,7 @@ class DatabaseStore(Store):
         return self._reads.insights()
 
     def outlook(self, id: str) -> Outlook | None:
-        """Return what stands between a job and its start, by at most eight statements."""
+        """Return what stands between a job and its start, by three statements at most."""
         return self._outlooks.of(id)
 
     def particulars(self) -> Particulars:
