@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from django_taskq import control
 from django_taskq.admin import cells, filters, places, xcoms
-from django_taskq.admin.actions import JobActions
+from django_taskq.admin.failures import FailurePages
 from django_taskq.admin.paging import CappedPaginator, JobList
 from django_taskq.jobs import payload
 from django_taskq.jobs.ids import parse_id
@@ -47,7 +47,7 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-class JobAdmin(JobActions):
+class JobAdmin(FailurePages):
     """Shows jobs. Nothing is added, changed or deleted here but by the actions."""
 
     list_display = (
