@@ -36,7 +36,6 @@ from django_taskq.stores.base import (
 from django_taskq.stores.memory import attaching, changes, endings, naming, reaping, rippling
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
-from django_taskq.stores.memory.outlooks import outlook_of
 from django_taskq.stores.memory.reads import Reads
 from django_taskq.stores.memory.roll import Roll
 from django_taskq.stores.memory.waiting import Bells
@@ -316,12 +315,7 @@ class MemoryStore(Store):
 
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start."""
-        now = self._clock()
-        with self._lock:
-            job = self._board.jobs.get(id)
-            return (
-                None if job is None else outlook_of(self._board, self._roll, job, self.alias, now)
-            )
+        return self._reads.outlook(id, self._clock())
 
     # Waking up.
 
