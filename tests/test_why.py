@@ -159,7 +159,8 @@ def test_no_number_of_jobs_takes_more_than_a_few_queries(durable: str, options: 
     for job in (jobs[-1], child):
         with CaptureQueriesContext(connections[database_of(durable)]) as queries:
             why(job)
-        assert len(queries) <= MOST_QUERIES
+        # MariaDB and MySQL are asked for the time apart.
+        assert len(queries) <= MOST_QUERIES + (queries.connection.vendor == "mysql")
 
 
 # What shows it.

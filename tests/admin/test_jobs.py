@@ -171,7 +171,9 @@ def test_a_job_says_why_it_is_not_running(
             stack.enter_context(capture)
         text = client.get(url).content.decode()
     assert "It is ready, behind about 2 jobs of its tenant &#x27;&lt;b&gt;acme" in text
-    assert sum(map(len, captures)) <= MOST_QUERIES
+    # Each database but two is looked in for the job, and MySQL is asked for the time apart.
+    more = 2 * (alias == "mysql")
+    assert sum(map(len, captures)) <= MOST_QUERIES + more
     rows(alias).filter(public_id=job.id).update(backend="renamed")
     assert "TASKS has no alias &#x27;renamed&#x27; any more" in client.get(url).content.decode()
     rows(alias).filter(public_id=job.id).update(state="SUCCESSFUL", finished_at=timezone.now())

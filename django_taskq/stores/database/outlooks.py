@@ -45,7 +45,7 @@ class _CountOf(Subquery):
 
 
 class Outlooks:
-    """Looks at jobs and writes nothing; three statements for one of them.
+    """Looks at jobs and writes nothing; three statements for one, and maybe one for the time.
 
     No number of jobs makes a statement longer: what is counted is counted along an index, to a
     thousand or to the cap.

@@ -274,7 +274,7 @@ class DatabaseStore(Store):
         return self._reads.insights()
 
     def outlook(self, id: str) -> Outlook | None:
-        """Return what stands between a job and its start, by three statements at most."""
+        """Return what stands between a job and its start, by three or four statements."""
         return self._outlooks.of(id)
 
     def particulars(self) -> Particulars:
