@@ -25,6 +25,7 @@ from typing import ClassVar, NamedTuple
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -375,6 +376,20 @@ class Store(ABC):
     @abstractmethod
     def insights(self) -> Insights:
         """Return live numbers; never counts ended jobs one by one on a large table."""
+
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start, None where there is no such job.
+
+        By few and bounded reads, however many jobs there are. A store that has no way of its own
+        tells of the workers alone.
+        """
+        found = self.get([id])
+        if not found:
+            return None
+        insights = self.insights()
+        return Outlook(
+            record=found[0], now=insights.now, is_local=self.is_local, workers=insights.workers
+        )
 
     # Waking up.
 

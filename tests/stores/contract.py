@@ -12,6 +12,7 @@ from tests.stores.contracts.claiming import Claiming
 from tests.stores.contracts.depending import Depending, GivingUp
 from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
+from tests.stores.contracts.foreseeing import Foreseeing
 from tests.stores.contracts.freeing import Freeing
 from tests.stores.contracts.giving_back import GivingBack
 from tests.stores.contracts.growing import Growing
@@ -57,7 +58,7 @@ class Opened:
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
     Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, Depending,
-    Growing,
+    Growing, Foreseeing,
 ):  # fmt: skip
     """What a store promises."""
 

@@ -162,12 +162,13 @@ class Reads:
             .annotate(count=Count("pk"))
         )
         return [
-            _worker_of(worker, now, running.get(worker.pk, 0))
+            worker_of(worker, now, running.get(worker.pk, 0))
             for worker in self.place.workers().order_by("started_at", "pk")
         ]
 
 
-def _worker_of(worker: Worker, now: Any, running: int) -> WorkerRecord:
+def worker_of(worker: Worker, now: Any, running: int) -> WorkerRecord:
+    """Make a record of a worker's row at a moment."""
     expires_at = aware(worker.expires_at)
     return WorkerRecord(
         id=worker.pk,

@@ -11,6 +11,7 @@ from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.fate import Death
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -36,6 +37,7 @@ from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
 from django_taskq.stores.database.expanding import Expanding
 from django_taskq.stores.database.losses import Losses
+from django_taskq.stores.database.outlooks import Outlooks
 from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import Reads
@@ -76,6 +78,7 @@ class DatabaseStore(Store):
         )
         self._rules = RuleRows(self.database)
         self._reads = Reads(place)
+        self._outlooks = Outlooks(place)
         self.xcoms = DatabaseXComs(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
@@ -285,6 +288,10 @@ class DatabaseStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights()
+
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start, by three or four statements."""
+        return self._outlooks.of(id)
 
     def particulars(self) -> Particulars:
         """Return what the speed of this store depends on. It may take some seconds."""

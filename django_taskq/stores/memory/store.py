@@ -13,6 +13,7 @@ from django_taskq.jobs.fate import Death
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.run import RunRecord
@@ -333,6 +334,10 @@ class MemoryStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights(self._clock())
+
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start."""
+        return self._reads.outlook(id, self._clock())
 
     # Waking up.
 
