@@ -4,8 +4,9 @@ from django_taskq.models.attempt import Attempt
 from django_taskq.models.job import Job
 from django_taskq.models.limit import Limit
 from django_taskq.models.queue import Queue
+from django_taskq.models.rollup import Rollup
 from django_taskq.models.schedule import Schedule, Tick
 from django_taskq.models.tenant import Tenant
 from django_taskq.models.worker import Worker
 
-__all__ = ["Attempt", "Job", "Limit", "Queue", "Schedule", "Tenant", "Tick", "Worker"]
+__all__ = ["Attempt", "Job", "Limit", "Queue", "Rollup", "Schedule", "Tenant", "Tick", "Worker"]

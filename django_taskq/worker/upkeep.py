@@ -5,9 +5,11 @@ import random
 from collections.abc import Callable
 from time import monotonic
 
-from django_taskq.stores.base import Store
+from django_taskq.jobs.counts import Ending
+from django_taskq.stores.base import Reaped, Store
 from django_taskq.worker.loop import LONGEST_PAUSE
 from django_taskq.worker.reports import report_canceled, report_lost
+from django_taskq.worker.tally import Tally
 
 logger = logging.getLogger("django_taskq.worker")
 
@@ -15,6 +17,8 @@ PROMOTE_LIMIT = 1000
 PRUNE_LIMIT = 1000
 PRUNE_EVERY = 60.0
 IDLE_PAUSE = 3.5
+# Seconds after which what was counted goes to the roll-ups, with the next round.
+COUNT_EVERY = 10.0
 # Seconds between two looks at what operators say of tenants and queues, give or take JITTER of
 # them: a change is to be seen within five seconds.
 REFRESH_EVERY = 3.8
@@ -36,16 +40,19 @@ class Upkeep:
         sender: type,
         on_ready: Callable[[], None],
         may_reap: Callable[[], bool],
+        tally: Tally | None = None,
     ) -> None:
         self._store = store
         self._sender = sender
         self._on_ready = on_ready
         self._may_reap = may_reap
+        self._tally = tally or Tally()
         self.has_seen_suspects = False
         self._was_cut_off = False
         self._reap_at = 0.0
         # The worker has read it as it joined.
         self._refresh_at = monotonic() + _refresh_pause()
+        self._count_at = 0.0 if store.is_local else monotonic() + COUNT_EVERY * random.random()
         # Workers started together should not prune together.
         self._prune_at = monotonic() + PRUNE_EVERY * random.random()
 
@@ -71,6 +78,9 @@ class Upkeep:
             self._reap_at = now + self._store.options.lease / 3
         if now >= self._prune_at:
             self._prune_at = now + (0.1 if self._prune() else PRUNE_EVERY)
+        if now >= self._count_at:
+            self._count_at = now if self._store.is_local else now + COUNT_EVERY
+            self._tally.hand_over(self._store)
         due_at = min(self._refresh_at, self._reap_at, self._prune_at)
         return max(0.0, min(pause, due_at - now))
 
@@ -96,12 +106,19 @@ class Upkeep:
                 ", ".join(reaped.workers), reaped.released + reaped.suspects, reaped.suspects,
                 len(reaped.failed),
             )  # fmt: skip
+            self._tally.lose_leases(len(reaped.workers))
         if reaped.released:
             self._on_ready()
         if reaped.suspects or self._store.has_suspects():
             self.has_seen_suspects = True
+        self._count_lost(reaped)
         report_lost(self._sender, self._store, reaped.failed)
         report_canceled(self._sender, self._store, reaped.canceled)
+
+    def _count_lost(self, reaped: Reaped) -> None:
+        if reaped.failed:
+            jobs = self._store.get(reaped.failed)
+            self._tally.end((job.queue for job in jobs), Ending.LOST)
 
     def _prune(self) -> bool:
         count = self._store.prune(PRUNE_LIMIT)

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Min
@@ -99,13 +100,20 @@ class Reads:
         """Return live numbers; ended jobs are not counted, for there may be millions."""
         place = self.place
         now = place.clock.read(place.connection)
-        oldest = self._in_state(State.READY).aggregate(oldest=Min("eligible_at"))["oldest"]
+        oldest = self._oldest()
         return Insights(
             now=now,
             lanes=tuple(lane for state in UNFINISHED for lane in self._lanes(state)),
-            oldest_ready_at=aware(oldest),
+            oldest_ready_at=min(oldest.values(), default=None),
             workers=tuple(self._workers(now)),
+            oldest_by_queue=oldest,
         )
+
+    def _oldest(self) -> dict[str, datetime]:
+        """Return since when the oldest ready job of each queue waits."""
+        rows = self._in_state(State.READY).order_by("queue").values_list("queue")
+        found = rows.annotate(oldest=Min("eligible_at"))
+        return {queue: aware(oldest) for queue, oldest in found if oldest is not None}
 
     def _in_state(self, state: State) -> Any:
         return self.place.jobs().filter(state=state)
