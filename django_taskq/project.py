@@ -5,13 +5,15 @@ from typing import Any
 
 from django.conf import settings
 
-from django_taskq import named_pools, pool_problems
+from django_taskq import monitoring, named_pools, pool_problems
 from django_taskq.exceptions import InvalidOptions
+from django_taskq.monitoring import Monitoring
 from django_taskq.named_pools import NamedPool
 from django_taskq.options import Problem
 
 WORKERS = "WORKERS"
 MIDDLEWARE = "MIDDLEWARE"
+MONITORING = "MONITORING"
 # Refused, so that nobody relies on a setting that is only read.
 LATER = frozenset({"SCHEDULES"})
 
@@ -33,11 +35,11 @@ def find_problems() -> Iterator[Problem]:
                 f"TASKQ[{key!r}] is not available in this release.",
                 f"Remove {key}: a later release brings it.",
             )
-        elif key not in (WORKERS, MIDDLEWARE):
+        elif key not in (WORKERS, MIDDLEWARE, MONITORING):
             yield Problem(
                 str(key),
                 f"TASKQ[{key!r}] is not a key of TASKQ.",
-                f"Remove it, or use one of {MIDDLEWARE}, {WORKERS}.",
+                f"Remove it, or use one of {MIDDLEWARE}, {MONITORING}, {WORKERS}.",
             )
     listed = given.get(MIDDLEWARE, ())
     if not isinstance(listed, list | tuple):
@@ -64,6 +66,25 @@ def read_pools() -> dict[str, NamedPool]:
     if problems:
         raise InvalidOptions(" ".join(f"{problem.message} {problem.hint}" for problem in problems))
     return named_pools.read_pools(_given().get(WORKERS, {}))
+
+
+def find_monitoring_problems() -> Iterator[Problem]:
+    """Return what is wrong with who may look at metrics and health."""
+    given = _given()
+    if isinstance(given, Mapping) and MONITORING in given:
+        for problem in monitoring.find_problems(given[MONITORING]):
+            yield Problem(problem.key, f"TASKQ[{MONITORING!r}]: {problem.message}", problem.hint)
+
+
+def read_monitoring() -> Monitoring:
+    """Return who may look at metrics and health. Raise InvalidOptions where that is not clear."""
+    problems = list(find_monitoring_problems())
+    if problems:
+        raise InvalidOptions(" ".join(f"{problem.message} {problem.hint}" for problem in problems))
+    given = _given()
+    return monitoring.read_monitoring(
+        given.get(MONITORING, {}) if isinstance(given, Mapping) else {}
+    )
 
 
 def read_global_middleware() -> Sequence[Any]:

@@ -1,8 +1,10 @@
 """What a worker counts of its attempts until that goes to the roll-ups."""
 
 import logging
+import random
 import threading
 from collections.abc import Iterable, Sequence
+from time import monotonic
 
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.counts import (
@@ -24,6 +26,9 @@ from django_taskq.worker.loop import told
 from django_taskq.worker.run import Ended
 
 logger = logging.getLogger("django_taskq.worker")
+
+# Seconds between two transactions of a worker for its numbers.
+COUNT_EVERY = 10.0
 
 
 class _Page:
@@ -53,6 +58,8 @@ class Tally:
         self._lock = threading.Lock()
         self._pages: dict[str, _Page] = {}
         self._kept: list[Counts] = []
+        # Workers started together should not write together.
+        self._due_at = monotonic() + COUNT_EVERY * random.random()
 
     def add(self, batch: Sequence[Ended], states: Sequence[State | None]) -> None:
         """Count attempts with the states they were written with, None for those refused."""
@@ -74,6 +81,13 @@ class Tally:
         """Count workers whose jobs were taken back."""
         with self._lock:
             self._kept.append(Counts("", leases_lost=count))
+
+    def hand_over_due(self, store: Store) -> None:
+        """Hand over what was counted, if that is due. In memory it costs nothing and always is."""
+        now = monotonic()
+        if (self._pages or self._kept) and (store.is_local or now >= self._due_at):
+            self._due_at = now + COUNT_EVERY
+            self.hand_over(store)
 
     def hand_over(self, store: Store) -> None:
         """Add what was counted to the roll-ups of a store; keep it where that fails."""

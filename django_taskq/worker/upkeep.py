@@ -17,8 +17,6 @@ PROMOTE_LIMIT = 1000
 PRUNE_LIMIT = 1000
 PRUNE_EVERY = 60.0
 IDLE_PAUSE = 3.5
-# Seconds after which what was counted goes to the roll-ups, with the next round.
-COUNT_EVERY = 10.0
 # Seconds between two looks at what operators say of tenants and queues, give or take JITTER of
 # them: a change is to be seen within five seconds.
 REFRESH_EVERY = 3.8
@@ -52,7 +50,6 @@ class Upkeep:
         self._reap_at = 0.0
         # The worker has read it as it joined.
         self._refresh_at = monotonic() + _refresh_pause()
-        self._count_at = 0.0 if store.is_local else monotonic() + COUNT_EVERY * random.random()
         # Workers started together should not prune together.
         self._prune_at = monotonic() + PRUNE_EVERY * random.random()
 
@@ -78,9 +75,7 @@ class Upkeep:
             self._reap_at = now + self._store.options.lease / 3
         if now >= self._prune_at:
             self._prune_at = now + (0.1 if self._prune() else PRUNE_EVERY)
-        if now >= self._count_at:
-            self._count_at = now if self._store.is_local else now + COUNT_EVERY
-            self._tally.hand_over(self._store)
+        self._tally.hand_over_due(self._store)
         due_at = min(self._refresh_at, self._reap_at, self._prune_at)
         return max(0.0, min(pause, due_at - now))
 

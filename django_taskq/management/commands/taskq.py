@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django.tasks.checks import check_tasks
 
 from django_taskq import control, health
-from django_taskq.checks import check_pools, check_project
+from django_taskq.checks import check_monitoring, check_pools, check_project
 from django_taskq.exceptions import BenchmarkError
 from django_taskq.management import arguments, benchmarks, rules, stats, tables
 from django_taskq.management.arguments import CANNOT
@@ -81,7 +81,7 @@ class Command(PrintingCommand):
             host=options["host"],
         )
         if options["format"] == "json":
-            self.write_json(_health_of(found))
+            self.write_json(health.value_of(found))
         else:
             self.write(
                 tables.table(
@@ -173,27 +173,9 @@ def _health_row(found: health.BackendHealth) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _health_of(found: health.Health) -> dict[str, Any]:
-    return {
-        "is_healthy": found.is_healthy,
-        "backends": {
-            backend.alias: {
-                "is_healthy": backend.is_healthy,
-                "reasons": backend.reasons,
-                "workers": backend.workers,
-                "stalled": backend.stalled,
-                "ready": backend.ready,
-                "running": backend.running,
-                "oldest_ready_age": backend.oldest_ready_age,
-            }
-            for backend in found.backends
-        },
-    }
-
-
 def _messages() -> list[checks.CheckMessage]:
     """Run the checks of the settings, and those of our models in the databases that hold them."""
-    messages = [*check_tasks(), *check_project(), *check_pools()]
+    messages = [*check_tasks(), *check_project(), *check_pools(), *check_monitoring()]
     if any(message.level >= checks.ERROR for message in messages):
         return messages
     if apps.is_installed("django_taskq"):
