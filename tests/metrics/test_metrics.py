@@ -1,21 +1,22 @@
 """Metrics as a scraper meets them: jobs that ran for real, and a backend that is down."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client, override_settings
 from django.utils import timezone
 
 from django_taskq.control import store_of
-from django_taskq.models import Schedule, Tick
+from django_taskq.models import Schedule, Tick, Worker
 from django_taskq.questions import MOST_OPEN
+from django_taskq.worker.tally import Tally
+from django_taskq.worker.upkeep import Upkeep
 from tests.aliases import alias_fixture
-from tests.app import tasks
+from tests.app import gates, tasks
 from tests.deadlines import wait_until
 from tests.each_database import on_all_databases, on_each_database
 from tests.metrics.exposed import Exposed, parse
-from tests.running import DURABLE, run_due, worker_for
+from tests.running import DURABLE, run_due, running, wait_until_running
 
 alias = alias_fixture()
 
@@ -100,14 +101,20 @@ def test_depth_age_and_workers_are_those_of_the_moment(alias: str) -> None:
 
 
 @on_each_database
-def test_late_results_and_lost_leases_are_counted(alias: str) -> None:
-    store: Any = store_of(alias)
-    worker = worker_for(alias)
-    tally = worker._crew.tally
-    tally.lose_leases(2)
-    worker._upkeep.keep()
-    tally.hand_over(store)
-    assert scrape(alias).value("taskq_leases_lost_total", backend=alias) == 2
+def test_a_result_that_comes_too_late_and_a_lost_lease_are_counted(alias: str) -> None:
+    gate = f"late metrics of {alias}"
+    result = tasks.hold.using(backend=alias, queue_name="mail").enqueue(gate)
+    with running(alias):
+        wait_until_running(result, gate)
+        Worker.objects.using(alias).update(expires_at=timezone.now() - timedelta(hours=1))
+        store = store_of(alias)
+        Upkeep(store, object, lambda: None, lambda: True, tally := Tally())._reap()
+        tally.hand_over(store)
+        gates.open_gate(gate)
+        run_due(alias)
+    page = scrape(alias)
+    assert page.value("taskq_leases_lost_total", backend=alias) == 1
+    assert page.value("taskq_late_results_total", backend=alias, queue="mail") == 1
 
 
 @on_each_database
