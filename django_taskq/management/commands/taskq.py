@@ -13,7 +13,7 @@ from django.tasks.checks import check_tasks
 from django_taskq import control, health
 from django_taskq.checks import check_monitoring, check_pools, check_project
 from django_taskq.exceptions import BenchmarkError
-from django_taskq.management import arguments, benchmarks, rules, stats, tables
+from django_taskq.management import arguments, benchmarks, rules, stats, tables, watching
 from django_taskq.management.arguments import CANNOT
 from django_taskq.management.printing import PrintingCommand
 
@@ -33,6 +33,10 @@ class Command(PrintingCommand):
         parsers = {verb: verbs.add_parser(verb, help=what) for verb, what in _VERBS.items()}
         parsers["stats"].add_argument("--queue", help="Only jobs of this queue.")
         parsers["stats"].add_argument("--tenant", help="Only jobs of this tenant.")
+        parsers["stats"].add_argument(
+            "--watch", nargs="?", type=arguments.seconds, const=watching.PAUSE, metavar="S",
+            help="Draw the numbers again and again, with rates and times of the last minutes (2).",
+        )  # fmt: skip
         rules.add_limit(parsers["stats"], arguments.whole_number(1))
         parsers["health"].add_argument(
             "--max-age", type=arguments.seconds, default=health.MAX_AGE, metavar="S",
@@ -63,14 +67,23 @@ class Command(PrintingCommand):
             getattr(self, f"_{options['verb']}")(options)
 
     def _stats(self, options: dict[str, Any]) -> None:
-        found = [
-            stats.view(alias, options["queue"], options["tenant"])
-            for alias in arguments.wanted_aliases(options["backends"])
-        ]
+        if options["watch"] is not None:
+            if options["format"] == "json":
+                raise CommandError("--watch draws for a terminal: leave --format json out.")
+            watching.watch(lambda: self._live(options), self.write, options["watch"])
+            return
+        found = _views(options)
         if options["format"] == "json":
             self.write_json({view.alias: stats.value_of(view) for view in found})
         else:
             self.write("\n\n".join(stats.text_of(view, options["limit"]) for view in found))
+
+    def _live(self, options: dict[str, Any]) -> str:
+        return "\n\n".join(
+            f"{stats.text_of(view, options['limit'])}\n\n"
+            f"{watching.rates_of(view.alias, view.insights.now)}"
+            for view in _views(options)
+        )
 
     def _health(self, options: dict[str, Any]) -> None:
         found = health.examine(
@@ -156,6 +169,13 @@ _VERBS = {
     "prune": "Delete ended jobs older than RETENTION now.",
     "check": "Run the system checks of the queues, and look at tables, migrations and leases.",
 }
+
+
+def _views(options: dict[str, Any]) -> list[stats.View]:
+    return [
+        stats.view(alias, options["queue"], options["tenant"])
+        for alias in arguments.wanted_aliases(options["backends"])
+    ]
 
 
 def _pruned(alias: str) -> int:
