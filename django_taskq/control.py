@@ -225,6 +225,18 @@ def durable_aliases() -> list[str]:
     ]
 
 
+def our_aliases() -> list[str]:
+    """Return the TASKS aliases that are ours, those that cannot be made included."""
+    return [alias for alias in task_backends if _may_be_ours(alias)]
+
+
+def _may_be_ours(alias: str) -> bool:
+    try:
+        return hasattr(task_backends[alias], "needs_worker")
+    except InvalidTaskBackend:
+        return True
+
+
 def database_of(alias: str) -> str:
     """Return the name of the database that holds the rows of a durable alias."""
     from django_taskq.models import Job as Row

@@ -23,10 +23,12 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, State
@@ -390,6 +392,14 @@ class Store(ABC):
         return Outlook(
             record=found[0], now=insights.now, is_local=self.is_local, workers=insights.workers
         )
+
+    def count(self, counted: Sequence[Counts]) -> None:
+        """Add what a worker has counted of attempts to the roll-ups, where the store keeps any."""
+        return
+
+    def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
+        """Return the roll-ups of a span, those that began at a moment or later, oldest first."""
+        return []
 
     # Waking up.
 

@@ -25,6 +25,7 @@ from tests.stores.contracts.moving import Moving
 from tests.stores.contracts.naming import Naming
 from tests.stores.contracts.origins import Origins
 from tests.stores.contracts.racing import Racing, RacingInTransactions
+from tests.stores.contracts.rolling_up import RollingUp
 from tests.stores.contracts.suspecting import Suspecting
 from tests.stores.contracts.trying import Trying
 from tests.stores.contracts.waking import Waking
@@ -58,7 +59,7 @@ class Opened:
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
     Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, Depending,
-    Growing, Foreseeing,
+    Growing, Foreseeing, RollingUp,
 ):  # fmt: skip
     """What a store promises."""
 

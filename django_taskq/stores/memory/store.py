@@ -9,12 +9,14 @@ from typing import ClassVar
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.clock import host_time
+from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.fate import Death
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -48,6 +50,7 @@ from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
 from django_taskq.stores.memory.reads import Reads
 from django_taskq.stores.memory.roll import Roll
+from django_taskq.stores.memory.rollups import Rollups
 from django_taskq.stores.memory.waiting import Bells
 from django_taskq.stores.memory.xcoms import MemoryXComs
 from django_taskq.stores.wakeup import Wakeup
@@ -82,6 +85,7 @@ class MemoryStore(Store):
         self._board = Board(options)
         self._roll = Roll(lease)
         self._bells = Bells()
+        self._rollups = Rollups()
         self._ears: dict[str, Callable[[], None]] = {}
         self._read_rules = rules
         self._reads = Reads(alias, self._lock, self._board, self._roll)
@@ -338,6 +342,17 @@ class MemoryStore(Store):
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start."""
         return self._reads.outlook(id, self._clock())
+
+    def count(self, counted: Sequence[Counts]) -> None:
+        """Add what a worker has counted of attempts to the roll-ups."""
+        now = self._clock()
+        with self._lock:
+            self._rollups.add(counted, now)
+
+    def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
+        """Return the roll-ups of a span, the oldest first."""
+        with self._lock:
+            return self._rollups.read(span, since)
 
     # Waking up.
 
