@@ -274,9 +274,11 @@ class Store(ABC):
         not: what runs its jobs in processes gives each one of its own.
         """
 
-    @abstractmethod
     def has_suspects(self) -> bool:
-        """Tell whether any job stands apart as a suspect: one query, by an index."""
+        """Tell whether any job stands apart as a suspect: one query, by an index. A store that
+        sets none apart has none.
+        """
+        return False
 
     @abstractmethod
     def note(self, worker_id: str, notes: Sequence[Note]) -> int:
@@ -339,13 +341,14 @@ class Store(ABC):
         worker, which starts it at once. A job merely claimed goes back free.
         """
 
-    @abstractmethod
     def catch_up(self, limit: int) -> int:
         """Move jobs that wait for what has ended already, since who had to tell them has died.
 
         Look at most at `limit` edges, from where the last call stood; return how many jobs were
-        decided about. A job that waits for one that is not there yet is looked for, too.
+        decided about. A job that waits for one that is not there yet is looked for, too. A store in
+        which nobody dies between the two has nothing to do.
         """
+        return 0
 
     @abstractmethod
     def prune(self, limit: int) -> int:

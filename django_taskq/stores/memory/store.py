@@ -201,44 +201,21 @@ class MemoryStore(Store):
 
     def release(self, worker_id: str, fences: Sequence[Fence]) -> int:
         """Give back claimed jobs that never started."""
-        released = 0
         with self._change() as now:
-            for fence in fences:
-                job = self._board.find_held(worker_id, *fence)
-                if job is not None:
-                    endings.give_back(self._board, job, now)
-                    released += 1
-        return released
+            return endings.give_back_held(self._board, worker_id, fences, now)
 
     def lose(
         self, worker_id: str, fences: Sequence[Fence], how: str, *, was_alone: bool
     ) -> list[State | None]:
         """Take back attempts that had started when their process died; sets none apart."""
         death, max_lost = Death(worker_id, how, was_alone), self.options.max_lost
-        board = self._board
-        states: list[State | None] = []
         with self._change() as now:
-            for fence in fences:
-                job = board.find_held(worker_id, *fence)
-                states.append(
-                    None if job is None else endings.lose(board, job, death, max_lost, now)
-                )
-        return states
-
-    def has_suspects(self) -> bool:
-        """Return False: no job is set apart here."""
-        return False
+            return endings.lose_held(self._board, worker_id, fences, death, max_lost, now)
 
     def note(self, worker_id: str, notes: Sequence[Note]) -> int:
         """Write what running attempts tell."""
-        taken = 0
         with self._lock:
-            for note in notes:
-                job = self._board.find_held(worker_id, note.seq, note.attempt)
-                if job is not None:
-                    endings.write_note(job, note)
-                    taken += 1
-        return taken
+            return endings.write_notes(self._board, worker_id, notes)
 
     def join(self, worker: WorkerInfo) -> None:
         """Enter a worker with a fresh lease."""
@@ -301,10 +278,6 @@ class MemoryStore(Store):
         """Take jobs back from workers whose lease is over, or that are not known at all."""
         with self._change() as now:
             return reaping.reap(self._board, self._roll, self._bells, self.options.max_lost, now)
-
-    def catch_up(self, limit: int) -> int:
-        """Do nothing: whoever ends a job here has told all that wait before the lock is free."""
-        return 0
 
     def prune(self, limit: int) -> int:
         """Keep to MAX_RESULTS, and delete expired XCom values: no other retention is here."""
@@ -375,20 +348,16 @@ class MemoryStore(Store):
 
     def wait_ended(self, ids: Sequence[str], timeout: float | None) -> bool:
         """Block until all these jobs have ended or are gone; False when the seconds are over."""
-        board = self._board
         with self._lock:
-            open_ids = {
-                job.spec.id
-                for job in self._known(ids)
-                if job.state not in ENDED and job.blocked_for is None
-            }
+            jobs = self._known(ids)
+            open_ids = {job.spec.id for job in jobs if job.goes_on}
             if not open_ids:
                 return True
-            waiter = board.waiters.add(open_ids)
+            waiter = self._board.waiters.add(open_ids)
         if waiter.done.wait(timeout):
             return True
         with self._lock:
-            board.waiters.remove(open_ids, waiter)
+            self._board.waiters.remove(open_ids, waiter)
             return waiter.done.is_set()
 
     def close(self) -> None:
