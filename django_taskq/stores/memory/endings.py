@@ -52,10 +52,14 @@ def give_back(board: Board, job: MemoryJob, now: datetime) -> State:
 
 def give_back_held(board: Board, worker_id: str, fences: Sequence[Fence], now: datetime) -> int:
     """Put what a worker holds of these back untouched; return how many that were."""
-    jobs = [board.find_held(worker_id, *fence) for fence in fences]
-    for job in filter(None, jobs):
-        give_back(board, job, now)
-    return sum(job is not None for job in jobs)
+    count = 0
+    # Each is looked for when its turn has come: the same fence may be there twice.
+    for fence in fences:
+        job = board.find_held(worker_id, *fence)
+        if job is not None:
+            give_back(board, job, now)
+            count += 1
+    return count
 
 
 def lose_held(
@@ -67,8 +71,8 @@ def lose_held(
     now: datetime,
 ) -> list[State | None]:
     """Take jobs that had started out of the hand of a dead worker; None where it holds none."""
-    jobs = [board.find_held(worker_id, *fence) for fence in fences]
-    return [None if job is None else lose(board, job, death, max_lost, now) for job in jobs]
+    held = (board.find_held(worker_id, *fence) for fence in fences)
+    return [None if job is None else lose(board, job, death, max_lost, now) for job in held]
 
 
 def lose(board: Board, job: MemoryJob, death: Death, max_lost: int, now: datetime) -> State:
