@@ -61,6 +61,9 @@ class Options:
     max_workers: int | None = None
     max_results: int = 1000
     start_method: str | None = None
+    cache: str = "default"
+    prefix: str = "taskq"
+    durable: bool = True
 
 
 class _Bad(Exception):
@@ -112,6 +115,19 @@ def _share(value: Any) -> float:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise _Bad("text that is not empty")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Bad("True or False")
+    return value
+
+
+def _prefix(value: Any) -> str:
+    # Its keys have one hash tag, which ends at the first brace.
+    if not isinstance(value, str) or not value or {"{", "}"} & set(value):
+        raise _Bad("text that is not empty and has no braces")
     return value
 
 
@@ -179,11 +195,21 @@ DURABLE: dict[str, Reader] = COMMON | {
     "POLL_INTERVAL": _seconds(0.01),
     "RETENTION": _retention,
 }
+REDIS: dict[str, Reader] = DURABLE | {
+    "CACHE": _text,
+    "PREFIX": _prefix,
+    "DURABLE": _flag,
+}
 POOL: dict[str, Reader] = COMMON | {
     "MAX_WORKERS": _none_or(_whole(1)),
     "MAX_RESULTS": _whole(0),
 }
-PROCESS_POOL: dict[str, Reader] = POOL | {
+PROCESS_REDIS: dict[str, Reader] = DURABLE | {
+    "CACHE": _text,
+    "PREFIX": _prefix,
+    "DURABLE": _flag,
+}
+POOL: dict[str, Reader] = POOL | {
     "START_METHOD": _none_or(_one_of("fork", "forkserver", "spawn")),
 }
 

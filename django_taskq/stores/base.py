@@ -283,6 +283,13 @@ class Store(ABC):
         worker, which starts it at once. A job merely claimed goes back free.
         """
 
+    def archive(self, limit: int) -> int:
+        """Move at most `limit` ended jobs to where they are kept; return how many.
+
+        Nothing to do for a store that keeps jobs where they end.
+        """
+        return 0
+
     @abstractmethod
     def prune(self, limit: int) -> int:
         """Delete at most `limit` ended jobs older than RETENTION; return how many."""

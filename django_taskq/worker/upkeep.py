@@ -1,4 +1,4 @@
-"""The upkeep that every worker does: promote, refresh, reap, prune. Safe in all at once."""
+"""The upkeep that every worker does: promote, archive, refresh, reap, prune. Safe in all at once."""
 
 import logging
 import random
@@ -13,6 +13,9 @@ logger = logging.getLogger("django_taskq.worker")
 
 PROMOTE_LIMIT = 1000
 PRUNE_LIMIT = 1000
+ARCHIVE_LIMIT = 2000
+# Seconds between two looks at what has ended while jobs end.
+ARCHIVE_EVERY = 0.5
 PRUNE_EVERY = 60.0
 IDLE_PAUSE = 3.5
 # Seconds between two looks at what operators say of tenants and queues, give or take JITTER of
@@ -58,7 +61,7 @@ class Upkeep:
             raise
 
     def _keep(self) -> float:
-        pause = self._promote()
+        pause = min(self._promote(), self._archive())
         now = monotonic()
         if now >= self._refresh_at:
             self._refresh()
@@ -81,6 +84,12 @@ class Upkeep:
         if promoted.count >= PROMOTE_LIMIT:
             return 0.0
         return IDLE_PAUSE if promoted.next_in is None else min(IDLE_PAUSE, promoted.next_in)
+
+    def _archive(self) -> float:
+        archived = self._store.archive(ARCHIVE_LIMIT)
+        if not archived:
+            return IDLE_PAUSE
+        return 0.0 if archived >= ARCHIVE_LIMIT else ARCHIVE_EVERY
 
     def _refresh(self) -> None:
         if self._store.refresh():

@@ -16,6 +16,7 @@ from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.models import Job
 from django_taskq.options import Options
+from django_taskq.stores.archive import KeptJob
 from django_taskq.stores.base import (
     Change,
     Fence,
@@ -28,6 +29,7 @@ from django_taskq.stores.base import (
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
+from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.losses import Losses
 from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
@@ -75,6 +77,7 @@ class DatabaseStore(Store):
         self._suspects = Suspects(place)
         self._losses = Losses(place)
         self._reaping = Reaping(place, self._losses, announce)
+        self._keeping = Keeping(place)
         self._changes = Changes(place, self._inserts.insert, self._inserts.holders, announce)
 
     def find_obstacle(self) -> str | None:
@@ -239,6 +242,16 @@ class DatabaseStore(Store):
     def particulars(self) -> Particulars:
         """Return what the speed of this store depends on. It may take some seconds."""
         return particulars_of(self._place, self.vendor.settings)
+
+    # The archive of another store.
+
+    def keep(self, jobs: Sequence[KeptJob]) -> None:
+        """Write jobs that ended in another store, in the place of what is kept of them."""
+        self._keeping.keep(jobs)
+
+    def take_out(self, ids: Sequence[str]) -> list[KeptJob]:
+        """Return jobs as they were put in, in the order asked; they stay in it."""
+        return self._keeping.take_out(ids)
 
     # Waking up.
 

@@ -2,7 +2,7 @@
 
 from django_taskq.jobs.fairness import Accounts
 from django_taskq.stores.memory.job import MemoryJob
-from django_taskq.stores.memory.turns import Turns
+from django_taskq.jobs.turns import Turns
 
 
 class Hand:

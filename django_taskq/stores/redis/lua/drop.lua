@@ -1,0 +1,18 @@
+-- needs: places
+-- Delete ended jobs that are kept elsewhere, each where it still is what was kept.
+--
+-- ARGV[2]  and so on, three for each: seq, attempt, rev
+--
+-- Returns how many.
+
+local gone = {}
+for at = 2, #ARGV, 3 do
+  local job = load_job(ARGV[at])
+  if job and ENDED[job.state] and job.attempt == ARGV[at + 1] and job.rev == ARGV[at + 2] then
+    redis.call('DEL', P .. 'job:' .. job.seq)
+    redis.call('ZREM', P .. 'jobs', job.id)
+    redis.call('ZREM', P .. 'ended', job.seq)
+    gone[#gone + 1] = job.seq
+  end
+end
+return #gone

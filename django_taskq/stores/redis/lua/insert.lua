@@ -1,0 +1,113 @@
+-- needs: places
+-- Store jobs, all or none.
+--
+-- ARGV[2]  '1' where ranks age
+-- ARGV[3]  an epoch, should there be none
+-- ARGV[4]  '1' where any of the jobs has a predictable id
+-- ARGV[5]  nine for each job: id, task, lane, rank (where it ages: by how many milliseconds its
+--          priority is ahead), run_after or '', spec, metadata or '', key or '', and raise, return
+--          or replace
+--
+-- Returns {now} and, with predictable ids, {id, enqueued, entry} for each job; or
+-- {'held', number of the job, id, state, enqueued, eligible, fresh}, {'twice', number of the job}.
+
+local ages, is_named, FIRST, WIDTH = ARGV[2] == '1', ARGV[4] == '1', 5, 9
+local total = (#ARGV - FIRST + 1) / WIDTH
+
+local function holder_of(key)
+  local seq = redis.call('HGET', P .. 'unique', key)
+  return seq and load_job(seq)
+end
+
+local function look(job)
+  local told = redis.call('HMGET', P .. 'job:' .. job.seq, 'enqueued', 'eligible', 'started', 'workers')
+  job.enqueued, job.eligible = told[1], told[2]
+  job.is_fresh = (job.state == 'READY' or job.state == 'SCHEDULED') and not told[3] and not told[4]
+  return job
+end
+
+if is_named then
+  local named = {}
+  for n = 0, total - 1 do
+    local at = FIRST + n * WIDTH
+    local key, mode = ARGV[at + 7], ARGV[at + 8]
+    if key ~= '' then
+      local job = holder_of(key)
+      if job then
+        look(job)
+        if mode == 'raise' or (mode == 'replace' and not job.is_fresh) then
+          return {
+            'held', n, job.id, job.state, job.enqueued, job.eligible or '', job.is_fresh and 1 or 0
+          }
+        end
+      elseif named[key] and mode == 'raise' then
+        return {'twice', n}
+      end
+      named[key] = true
+    end
+  end
+end
+
+redis.call('SETNX', P .. 'epoch', ARGV[3])
+local last = redis.call('INCRBY', P .. 'seq', total)
+if last == total then
+  local time = redis.call('TIME')
+  last = time[1] * 1000000 + time[2] + total
+  redis.call('SET', P .. 'seq', text(last))
+end
+
+-- Write what a spec says of a job that stands nowhere; one that is due has waited `since` then.
+local function place(job, at, since)
+  local rank, run_after = ARGV[at + 3], tonumber(ARGV[at + 4])
+  if ages then
+    rank = text(math.floor(math.max(since, run_after or 0) / 1000) - rank)
+  end
+  job.task, job.lane, job.rank = ARGV[at + 1], ARGV[at + 2], rank
+  local key = P .. 'job:' .. job.seq
+  local is_due = not run_after or run_after <= now
+  job.state = is_due and 'READY' or 'SCHEDULED'
+  redis.call(
+    'HSET', key, 'task', job.task, 'lane', job.lane, 'rank', rank, 'spec', ARGV[at + 5],
+    'state', job.state, is_due and 'eligible' or 'due', is_due and text(since) or ARGV[at + 4]
+  )
+  if ARGV[at + 6] ~= '' then
+    redis.call('HSET', key, 'metadata', ARGV[at + 6])
+  end
+  enter(job, ARGV[at + 4])
+end
+
+local told = {NOW}
+for n = 0, total - 1 do
+  local at = FIRST + n * WIDTH
+  local id, key = ARGV[at], ARGV[at + 7]
+  local job = key ~= '' and holder_of(key)
+  local entry = 'new'
+  if job then
+    look(job)
+    entry = 'existing'
+    if ARGV[at + 8] == 'replace' then
+      entry = 'replaced'
+      -- One that was ready keeps its time: else a busy id would never come to its turn.
+      local since = job.state == 'READY' and tonumber(job.eligible) or now
+      leave(job)
+      redis.call('HDEL', P .. 'job:' .. job.seq, 'eligible', 'due', 'metadata', 'ctx')
+      redis.call('HINCRBY', P .. 'job:' .. job.seq, 'rev', 1)
+      place(job, at, since)
+    end
+  else
+    job = {seq = string.format('%016.0f', last - total + n + 1), id = id}
+    redis.call('HSET', P .. 'job:' .. job.seq, 'id', id, 'enqueued', NOW)
+    redis.call('ZADD', P .. 'jobs', job.seq, id)
+    if key ~= '' then
+      redis.call('HSET', P .. 'job:' .. job.seq, 'key', key)
+      redis.call('HSET', P .. 'unique', key, job.seq)
+    end
+    job.enqueued = NOW
+    place(job, at, now)
+  end
+  if is_named then
+    told[#told + 1] = {job.id, job.enqueued, entry}
+  end
+end
+settle()
+return told
