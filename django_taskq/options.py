@@ -204,12 +204,7 @@ POOL: dict[str, Reader] = COMMON | {
     "MAX_WORKERS": _none_or(_whole(1)),
     "MAX_RESULTS": _whole(0),
 }
-PROCESS_REDIS: dict[str, Reader] = DURABLE | {
-    "CACHE": _text,
-    "PREFIX": _prefix,
-    "DURABLE": _flag,
-}
-POOL: dict[str, Reader] = POOL | {
+PROCESS_POOL: dict[str, Reader] = POOL | {
     "START_METHOD": _none_or(_one_of("fork", "forkserver", "spawn")),
 }
 

@@ -40,9 +40,7 @@ class RedisBackend(TaskqBackend):
         """Return this process's Redis store for the alias."""
         obstacle = self.find_obstacle(self.settings)
         if obstacle is not None:
-            raise ImproperlyConfigured(
-                f"TASKS[{self.alias!r}]: {obstacle.message} {obstacle.hint}"
-            )
+            raise ImproperlyConfigured(f"TASKS[{self.alias!r}]: {obstacle.message} {obstacle.hint}")
         if not apps.is_installed("django_taskq"):
             raise ImproperlyConfigured(
                 f"TASKS[{self.alias!r}]: jobs that have ended in Redis are kept in the models of "

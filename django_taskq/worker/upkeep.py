@@ -1,4 +1,4 @@
-"""The upkeep that every worker does: promote, archive, refresh, reap, prune. Safe in all at once."""
+"""The upkeep that every worker does. Safe in all at once."""
 
 import logging
 import random

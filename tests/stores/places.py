@@ -41,6 +41,8 @@ class MemoryPlace:
 
     name = "memory"
     sets_apart = False
+    # Whether it hands out to the job what the model of fair claims does.
+    is_exact = True
     databases: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -75,6 +77,7 @@ class DatabasePlace:
     """A store in a database of the tests, by its own vendor or by the plain one."""
 
     sets_apart = True
+    is_exact = False
 
     def __init__(self, database: str, vendor: Vendor | None = None) -> None:
         self.database = database
@@ -110,6 +113,7 @@ class RedisPlace:
 
     name = "redis"
     sets_apart = True
+    is_exact = True
 
     def __init__(self, database: str) -> None:
         self.database = database
@@ -178,7 +182,7 @@ def new_alias() -> str:
 
 def every_place() -> list[Any]:
     """Return all places of this run as parameters, each marked with its databases."""
-    return [parameter(MemoryPlace()), *durable_places()]
+    return [parameter(MemoryPlace()), *durable_places(), *redis_places()]
 
 
 def redis_places() -> list[Any]:

@@ -37,9 +37,7 @@ class Keeping:
         wanted = [uuid.UUID(id) for id in map(parse_id, ids) if id is not None]
         rows = {row.public_id: row for row in self.place.jobs().filter(public_id__in=wanted)}
         attempts = attempts_of(self.place, [row.pk for row in rows.values()])
-        return [
-            _kept_of(rows[id], attempts.get(rows[id].pk, ())) for id in wanted if id in rows
-        ]
+        return [_kept_of(rows[id], attempts.get(rows[id].pk, ())) for id in wanted if id in rows]
 
     def _keep(self, jobs: Sequence[KeptJob]) -> None:
         place = self.place

@@ -105,13 +105,14 @@ def _write_attempt(attempt: AttemptRecord) -> list[Any]:
 
 
 def _read_attempt(stored: list[Any]) -> AttemptRecord:
-    *told, started_at, finished_at = stored
-    attempt, worker_id, verdict, failure, *rest = told
-    return AttemptRecord(
-        attempt, worker_id, verdict, read_failure(failure), *rest,
-        None if started_at is None else read_moment(started_at),
-        read_moment(finished_at),
-    )  # fmt: skip
+    kept = AttemptRecord._make(stored[: len(AttemptRecord._fields)])
+    started_at: Any = kept.started_at
+    finished_at: Any = kept.finished_at
+    return kept._replace(
+        failure=read_failure(kept.failure),
+        started_at=None if started_at is None else read_moment(started_at),
+        finished_at=read_moment(finished_at),
+    )
 
 
 def read_state(stored: str) -> State | str:

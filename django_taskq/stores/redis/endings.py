@@ -64,9 +64,7 @@ def lose(job: RedisJob, death: Death, max_lost: int, now: datetime) -> None:
         is_cancel_asked=job.text("cancel") is not None,
     )
     job.list_worker()
-    job.put(
-        lost=job.number("lost") + fate.counts_lost, tries=job.number("tries") + fate.costs_try
-    )
+    job.put(lost=job.number("lost") + fate.counts_lost, tries=job.number("tries") + fate.costs_try)
     started_at = job.moment("attempted") if job.is_begun else None
     job.keep(taken_attempt(job.attempt, death.worker_id, fate, started_at, now))
     if fate.state is State.READY:
@@ -87,9 +85,7 @@ def tell(job: RedisJob, note: Note) -> None:
 
 
 def _cancel(job: RedisJob, at: datetime) -> None:
-    job.put(
-        state=State.CANCELED, failure=Failure.CANCELED, reason=CANCELED_RUNNING, finished=at
-    )
+    job.put(state=State.CANCELED, failure=Failure.CANCELED, reason=CANCELED_RUNNING, finished=at)
 
 
 def _lay_down(job: RedisJob, state: State) -> None:

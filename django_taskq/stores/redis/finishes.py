@@ -38,7 +38,8 @@ class Finishes:
         """Write how attempts ended; return the new states, None where the fence refuses."""
         states: list[State | None] = [None] * len(outcomes)
         seqs = Counter(outcome.seq for outcome in outcomes)
-        plain, other = [], []
+        plain: list[int] = []
+        other: list[int] = []
         for place, outcome in enumerate(outcomes):
             is_plain = _is_plain(outcome) and seqs[outcome.seq] == 1
             (plain if is_plain else other).append(place)
@@ -120,9 +121,7 @@ class Finishes:
                 outcome.progress or "",
                 outcome.ctx or "",
             )
-        self.ended_here, *told = self._scripts.run(
-            "finish", worker_id, int(is_limited), *arguments
-        )
+        self.ended_here, *told = self._scripts.run("finish", worker_id, int(is_limited), *arguments)
         return told
 
     def _is_solo(self, worker_id: str) -> bool:

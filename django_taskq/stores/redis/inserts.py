@@ -7,7 +7,7 @@ from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
-from django_taskq.jobs.unique import Entry, Holder, OnDuplicate, duplicate, twice_in_batch
+from django_taskq.jobs.unique import Entry, Holder, duplicate, twice_in_batch
 from django_taskq.stores.redis.codec import (
     read_moment,
     read_state,

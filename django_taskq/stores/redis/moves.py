@@ -69,9 +69,7 @@ class Moves:
             left = stale
         raise Contention(f"Jobs changed while they were decided about, again and again: {left}.")
 
-    def _change(
-        self, seqs: Sequence[str], decide: Decide, done: dict[str, Moved]
-    ) -> list[str]:
+    def _change(self, seqs: Sequence[str], decide: Decide, done: dict[str, Moved]) -> list[str]:
         jobs, now = self._load("seq", seqs)
         moving = []
         for seq, job in jobs.items():

@@ -82,6 +82,4 @@ def _offers(queue: str, band: int, rings: list[Ring], turns: Turns) -> Iterator[
     for tenant in dict.fromkeys(merge(*walks, key=lambda name: (name <= after, name))):
         parts = [ring for ring in rings if tenant in ring.waiting]
         gates = tuple(ring.gate for ring in parts)
-        yield Offer(
-            Lane(queue, band, tenant), gates, sum(ring.waiting[tenant] for ring in parts)
-        )
+        yield Offer(Lane(queue, band, tenant), gates, sum(ring.waiting[tenant] for ring in parts))

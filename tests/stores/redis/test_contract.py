@@ -1,27 +1,19 @@
-"""The contract, run on the Redis store."""
+"""What the Redis store promises beyond what tests/stores/test_contract.py runs on it."""
 
 import pytest
 
-from tests.stores.contract import Opened, StoreContract
+from tests.stores.contract import Opened
 from tests.stores.contracts.keeping import Retaining
 from tests.stores.contracts.limiting import LimitingSuspects
 from tests.stores.contracts.suspecting import Suspecting
 from tests.stores.places import Place, redis_places
 
 
-class OnRedis:
-    """Gives the place to a test body."""
+class TestRedisContract(Opened, Suspecting, Retaining, LimitingSuspects):
+    """What durable stores promise beyond the contract of all, but for transactions."""
 
     @pytest.fixture(params=redis_places())
     def place(self, request: pytest.FixtureRequest) -> Place:
         """The place of the store under test."""
         place: Place = request.param
         return place
-
-
-class TestRedisContract(OnRedis, StoreContract):
-    """The promises of all stores."""
-
-
-class TestRedisApart(OnRedis, Opened, Suspecting, Retaining, LimitingSuspects):
-    """The promises of stores whose jobs outlive a process, but those about transactions."""
