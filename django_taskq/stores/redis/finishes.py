@@ -121,8 +121,9 @@ class Finishes:
                 outcome.progress or "",
                 outcome.ctx or "",
             )
-        self.ended_here, *told = self._scripts.run("finish", worker_id, int(is_limited), *arguments)
-        return told
+        told: list[int] = self._scripts.run("finish", worker_id, int(is_limited), *arguments)
+        self.ended_here = told[0]
+        return told[1:]
 
     def _is_solo(self, worker_id: str) -> bool:
         key = self._scripts.keys.name("worker:", worker_id)
