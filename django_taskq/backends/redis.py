@@ -5,9 +5,11 @@ from functools import cache
 from typing import Any, ClassVar
 
 from django.apps import apps
+from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
 from django_taskq.backends.base import Obstacle, TaskqBackend
+from django_taskq.backends.redis_checking import check_redis, client_of
 from django_taskq.options import REDIS, Options
 from django_taskq.stores.base import Store
 from django_taskq.stores.registry import registry
@@ -36,6 +38,13 @@ class RedisBackend(TaskqBackend):
             )
         return None
 
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        """Return what the system checks have to say of this alias and of its Redis."""
+        found = super().check(**kwargs)
+        if not any(message.is_serious() for message in found):
+            found += check_redis(self.alias, self.settings)
+        return found
+
     def open_store(self) -> Store:
         """Return this process's Redis store for the alias."""
         obstacle = self.find_obstacle(self.settings)
@@ -63,21 +72,3 @@ def open_redis_store(alias: str, options: Options) -> Store:
     archive = DatabaseStore(alias, options)
     rules = RuleRows(options.database)
     return RedisStore(alias, options, client=client, archive=archive, rules=rules.refresh)
-
-
-def client_of(cache_alias: str) -> Any:
-    """Return the Redis client of an alias in CACHES. Raise ImproperlyConfigured."""
-    from django_redis import get_redis_connection
-
-    try:
-        client = get_redis_connection(cache_alias)
-    except NotImplementedError as error:
-        raise ImproperlyConfigured(
-            f"Expected CACHES[{cache_alias!r}] to be of django_redis.cache.RedisCache: {error}"
-        ) from error
-    if client.connection_pool.connection_kwargs.get("decode_responses"):
-        raise ImproperlyConfigured(
-            f"Expected CACHES[{cache_alias!r}] to leave answers as bytes, got decode_responses "
-            "among its options. Leave that out, or give jobs an alias of their own."
-        )
-    return client

@@ -16,7 +16,7 @@ from django_taskq.stores.redis.scripts import Scripts
 # Jobs that one script looks at.
 PAGE = 1000
 # Of so many of the oldest jobs the one that has been ready for longest is told exactly.
-OLDEST = 1000
+OLDEST = 100
 
 
 class Reads:

@@ -3,7 +3,10 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from threading import Event
 from typing import Any
+
+from django.db import Error as DatabaseError
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.fate import Death
@@ -38,6 +41,9 @@ logger = logging.getLogger("django_taskq.stores")
 
 # With so many ended jobs that are not archived a worker archives some before it ends more.
 MOST_ENDED = 20_000
+ROOM = 2000
+# Seconds that it waits where it cannot.
+STAND_BACK = 0.05
 
 
 class RedisStore(Store):
@@ -121,7 +127,7 @@ class RedisStore(Store):
     def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
         """Write how attempts ended; return each job's new state, or None where refused."""
         if self._finishes.ended_here > MOST_ENDED:
-            self.archive(MOST_ENDED // 10)
+            self._make_room()
         limited = self._rulings.has_limits
         states = self._finishes.finish(worker_id, outcomes, is_limited=limited)
         self._settle(worker_id, [(outcome.seq, seconds_of(outcome)) for outcome in outcomes])
@@ -184,7 +190,11 @@ class RedisStore(Store):
         """Take a worker out and give back all it still holds."""
         self._wakeups.forget(worker_id)
         self._hands.drop(worker_id)
-        return self._leases.forget(worker_id)
+        count = self._leases.forget(worker_id)
+        # For want of another worker that would do it.
+        while self._archive_some(ROOM) >= ROOM:
+            pass
+        return count
 
     # Upkeep.
 
@@ -214,6 +224,21 @@ class RedisStore(Store):
         """Delete at most `limit` ended jobs older than RETENTION, once they are archived."""
         self.archive(limit)
         return self._archive.prune(limit)
+
+    def _make_room(self) -> None:
+        """Archive before more jobs end, or Redis would fill: rows are written slower than they end.
+
+        Where somebody else is at it, or the database is gone, a short wait has to do.
+        """
+        if not self._archive_some(ROOM):
+            Event().wait(STAND_BACK)
+
+    def _archive_some(self, limit: int) -> int:
+        try:
+            return self.archive(limit)
+        except DatabaseError as error:
+            logger.warning("Ended jobs of %r stay in Redis for now: %s", self.alias, error)
+            return 0
 
     # What callers and operators ask for.
 
