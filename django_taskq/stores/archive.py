@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.record import JobRecord
@@ -66,6 +66,9 @@ class Archive(Protocol):
 
     def find_obstacle(self) -> str | None:
         """Return in a sentence what keeps it from being used, or None."""
+
+    def particulars(self) -> Any:
+        """Return what its speed depends on."""
 
     def close(self) -> None:
         """Give up what is held open."""

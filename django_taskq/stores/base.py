@@ -105,10 +105,12 @@ class JobFilter(NamedTuple):
 class Store(ABC):
     """Holds the jobs of one backend alias. Methods are safe to call from any thread.
 
-    `is_local` says that the jobs live in this process, so that no verb waits for I/O.
+    `is_local` says that the jobs live in this process, so that no verb waits for I/O, `has_rows`
+    that all jobs are rows, not only those that have ended.
     """
 
     is_local: ClassVar[bool] = False
+    has_rows: ClassVar[bool] = False
 
     def __init__(self, alias: str, options: Options) -> None:
         self.alias = alias

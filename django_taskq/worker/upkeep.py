@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from django_taskq.stores.base import Store
-from django_taskq.worker.loop import LONGEST_PAUSE
+from django_taskq.worker.loop import LONGEST_PAUSE, told
 from django_taskq.worker.reports import report_canceled, report_lost
 
 logger = logging.getLogger("django_taskq.worker")
@@ -59,6 +59,14 @@ class Upkeep:
         except Exception:
             self._was_cut_off = True
             raise
+
+    def end(self) -> None:
+        """Archive what has ended, for want of another worker that would."""
+        try:
+            while self._store.archive(ARCHIVE_LIMIT) >= ARCHIVE_LIMIT:
+                pass
+        except Exception as error:
+            logger.warning("Ended jobs stay where they are for now: %s", told(error))
 
     def _keep(self) -> float:
         pause = min(self._promote(), self._archive())

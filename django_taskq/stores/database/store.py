@@ -1,6 +1,7 @@
 """The store whose jobs are rows of Django's models."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from django.db import Error as DatabaseError
 from django.db import router
@@ -50,6 +51,8 @@ class DatabaseStore(Store):
     and closed as Django's always are. The reads and writes of one alias all go to one database:
     the option DATABASE, or where the router writes jobs.
     """
+
+    has_rows: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ CATALOGUE = {
     "worker:": ("hash", "what a worker says of itself, and its last heartbeat"),
     "armed": ("set", "the workers that want to be woken"),
     "bell:": ("channel", "rings for one worker"),
+    "waiters": ("string", "is there while anybody waits for the end of a job; expires"),
     "awaited:": ("set", "who waits for the end of a job, by its public id; expires"),
     "told:": ("list", "the ends that somebody who waits has not heard of yet; expires"),
 }

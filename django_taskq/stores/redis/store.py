@@ -190,11 +190,7 @@ class RedisStore(Store):
         """Take a worker out and give back all it still holds."""
         self._wakeups.forget(worker_id)
         self._hands.drop(worker_id)
-        count = self._leases.forget(worker_id)
-        # For want of another worker that would do it.
-        while self._archive_some(ROOM) >= ROOM:
-            pass
-        return count
+        return self._leases.forget(worker_id)
 
     # Upkeep.
 
@@ -230,15 +226,12 @@ class RedisStore(Store):
 
         Where somebody else is at it, or the database is gone, a short wait has to do.
         """
-        if not self._archive_some(ROOM):
-            Event().wait(STAND_BACK)
-
-    def _archive_some(self, limit: int) -> int:
         try:
-            return self.archive(limit)
+            if self.archive(ROOM):
+                return
         except DatabaseError as error:
             logger.warning("Ended jobs of %r stay in Redis for now: %s", self.alias, error)
-            return 0
+        Event().wait(STAND_BACK)
 
     # What callers and operators ask for.
 
@@ -257,6 +250,14 @@ class RedisStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights()
+
+    def particulars(self) -> Any:
+        """Return what the speed of this store depends on: its archive, with Redis among that."""
+        known: Any = self._archive.particulars()
+        told = self.scripts.client().info("server")
+        version = told.get("valkey_version") or told.get("redis_version")
+        product = "valkey" if "valkey_version" in told else "redis"
+        return known._replace(settings={**known.settings, product: version})
 
     # Waking up.
 

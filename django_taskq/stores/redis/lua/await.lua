@@ -7,6 +7,7 @@
 -- Returns how many of these jobs are here and have not ended.
 
 local open = 0
+redis.call('SET', P .. 'waiters', '', 'PX', 60000)
 for n = 3, #ARGV do
   local score = redis.call('ZSCORE', P .. 'jobs', ARGV[n])
   local state = score

@@ -45,15 +45,25 @@ for at = 4, #ARGV, 9 do
       end
     end
     redis.call('HSET', key, unpack(written))
-    let_go({seq = seq, worker = worker, lane = job[4], task = job[5], cancel = job[8]})
+    gone[#gone + 1] = seq
+    if job[8] then
+      redis.call('SREM', P .. 'asked:' .. worker, seq)
+    end
+    count(job[5], job[4], -1)
     if job[7] and redis.call('HGET', P .. 'unique', job[7]) == seq then
       redis.call('HDEL', P .. 'unique', job[7])
     end
-    redis.call('ZADD', P .. 'ended', finished, seq)
+    ended[#ended + 1] = finished
+    ended[#ended + 1] = seq
     tell(job[6])
     rings = rings or ARGV[3] == '1' or parts_of(job[4]).gate ~= ''
   end
   told[#told + 1] = is_held and 1 or 0
+end
+if #gone > 0 then
+  redis.call('SREM', P .. 'hand:' .. worker, unpack(gone))
+  redis.call('ZADD', P .. 'ended', unpack(ended))
+  let_go_of[worker] = true
 end
 settle()
 told[1] = redis.call('ZCARD', P .. 'ended')

@@ -48,41 +48,89 @@ if is_named then
   end
 end
 
-redis.call('SETNX', P .. 'epoch', ARGV[3])
 local last = redis.call('INCRBY', P .. 'seq', total)
 if last == total then
   local time = redis.call('TIME')
   last = time[1] * 1000000 + time[2] + total
   redis.call('SET', P .. 'seq', text(last))
+  redis.call('SETNX', P .. 'epoch', ARGV[3])
+end
+
+local function rank_of(at, since)
+  if ages then
+    return text(math.floor(math.max(since, tonumber(ARGV[at + 4]) or 0) / 1000) - ARGV[at + 3])
+  end
+  return ARGV[at + 3]
 end
 
 -- Write what a spec says of a job that stands nowhere; one that is due has waited `since` then.
-local function place(job, at, since)
-  local rank, run_after = ARGV[at + 3], tonumber(ARGV[at + 4])
-  if ages then
-    rank = text(math.floor(math.max(since, run_after or 0) / 1000) - rank)
-  end
-  job.task, job.lane, job.rank = ARGV[at + 1], ARGV[at + 2], rank
-  local key = P .. 'job:' .. job.seq
-  local is_due = not run_after or run_after <= now
+local function write(job, at, since, ...)
+  local run_after, metadata = ARGV[at + 4], ARGV[at + 6]
+  job.task, job.lane, job.rank = ARGV[at + 1], ARGV[at + 2], rank_of(at, since)
+  local is_due = run_after == '' or tonumber(run_after) <= now
   job.state = is_due and 'READY' or 'SCHEDULED'
+  local key = P .. 'job:' .. job.seq
   redis.call(
-    'HSET', key, 'task', job.task, 'lane', job.lane, 'rank', rank, 'spec', ARGV[at + 5],
-    'state', job.state, is_due and 'eligible' or 'due', is_due and text(since) or ARGV[at + 4]
+    'HSET', key, 'task', job.task, 'lane', job.lane, 'rank', job.rank, 'spec', ARGV[at + 5],
+    'state', job.state, is_due and 'eligible' or 'due', is_due and text(since) or run_after, ...
   )
-  if ARGV[at + 6] ~= '' then
-    redis.call('HSET', key, 'metadata', ARGV[at + 6])
+  if metadata ~= '' then
+    redis.call('HSET', key, 'metadata', metadata)
   end
-  enter(job, ARGV[at + 4])
+end
+
+local function add(n, at)
+  local job = {seq = string.format('%016.0f', last - total + n + 1), id = ARGV[at], enqueued = NOW}
+  write(job, at, now, 'id', job.id, 'enqueued', NOW)
+  redis.call('ZADD', P .. 'jobs', job.seq, job.id)
+  return job
+end
+
+if not is_named then
+  -- The jobs of a lane enter it together.
+  local entering, order = {}, {}
+  for n = 0, total - 1 do
+    local at = FIRST + n * WIDTH
+    local job = add(n, at)
+    if job.state == 'READY' then
+      local line = entering[job.lane]
+      if not line then
+        line = {}
+        entering[job.lane] = line
+        order[#order + 1] = job.lane
+      end
+      line[#line + 1] = job.rank
+      line[#line + 1] = job.seq
+    else
+      enter(job, ARGV[at + 4])
+    end
+  end
+  for _, lane in ipairs(order) do
+    local line = entering[lane]
+    enter_lane(lane, line[1], line[2])
+    for first = 3, #line, 2000 do
+      redis.call('ZADD', P .. 'lane:' .. lane, unpack(line, first, math.min(#line, first + 1999)))
+    end
+    rings = true
+  end
+  settle()
+  return {NOW}
 end
 
 local told = {NOW}
 for n = 0, total - 1 do
   local at = FIRST + n * WIDTH
-  local id, key = ARGV[at], ARGV[at + 7]
+  local key = ARGV[at + 7]
   local job = key ~= '' and holder_of(key)
   local entry = 'new'
-  if job then
+  if not job then
+    job = add(n, at)
+    if key ~= '' then
+      redis.call('HSET', P .. 'job:' .. job.seq, 'key', key)
+      redis.call('HSET', P .. 'unique', key, job.seq)
+    end
+    enter(job, ARGV[at + 4])
+  else
     look(job)
     entry = 'existing'
     if ARGV[at + 8] == 'replace' then
@@ -92,22 +140,11 @@ for n = 0, total - 1 do
       leave(job)
       redis.call('HDEL', P .. 'job:' .. job.seq, 'eligible', 'due', 'metadata', 'ctx')
       redis.call('HINCRBY', P .. 'job:' .. job.seq, 'rev', 1)
-      place(job, at, since)
+      write(job, at, since)
+      enter(job, ARGV[at + 4])
     end
-  else
-    job = {seq = string.format('%016.0f', last - total + n + 1), id = id}
-    redis.call('HSET', P .. 'job:' .. job.seq, 'id', id, 'enqueued', NOW)
-    redis.call('ZADD', P .. 'jobs', job.seq, id)
-    if key ~= '' then
-      redis.call('HSET', P .. 'job:' .. job.seq, 'key', key)
-      redis.call('HSET', P .. 'unique', key, job.seq)
-    end
-    job.enqueued = NOW
-    place(job, at, now)
   end
-  if is_named then
-    told[#told + 1] = {job.id, job.enqueued, entry}
-  end
+  told[#told + 1] = {job.id, job.enqueued, entry}
 end
 settle()
 return told

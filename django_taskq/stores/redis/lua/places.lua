@@ -125,7 +125,14 @@ local function let_go(job)
 end
 
 -- Tell those who wait for it that a job has ended.
+local has_waiters
 local function tell(id)
+  if has_waiters == nil then
+    has_waiters = redis.call('EXISTS', P .. 'waiters') == 1
+  end
+  if not has_waiters then
+    return
+  end
   local key = P .. 'awaited:' .. id
   for _, waiter in ipairs(redis.call('SMEMBERS', key)) do
     redis.call('RPUSH', P .. 'told:' .. waiter, id)
