@@ -9,7 +9,8 @@ from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
 from django_taskq.backends.base import Obstacle, TaskqBackend
-from django_taskq.backends.redis_checking import check_redis, client_of
+from django_taskq.backends.redis_checking import check_redis
+from django_taskq.backends.redis_client import client_of
 from django_taskq.options import REDIS, Options
 from django_taskq.stores.base import Store
 from django_taskq.stores.registry import registry

@@ -8,30 +8,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
+from django_taskq.backends.redis_client import client_of, separate
 from django_taskq.options import Options
 
 # Seconds for which a check waits for an answer: `manage.py` has other things to do.
 PATIENCE = 0.5
 
 type Address = tuple[str, int, str]
-
-
-def client_of(cache_alias: str) -> Any:
-    """Return the Redis client of an alias in CACHES. Raise ImproperlyConfigured."""
-    from django_redis import get_redis_connection
-
-    try:
-        client = get_redis_connection(cache_alias)
-    except NotImplementedError as error:
-        raise ImproperlyConfigured(
-            f"Expected CACHES[{cache_alias!r}] to be of django_redis.cache.RedisCache: {error}"
-        ) from error
-    if client.connection_pool.connection_kwargs.get("decode_responses"):
-        raise ImproperlyConfigured(
-            f"Expected CACHES[{cache_alias!r}] to leave answers as bytes, got decode_responses "
-            "among its options. Leave that out, or give jobs an alias of their own."
-        )
-    return client
 
 
 def check_redis(alias: str, options: Options) -> Iterator[CheckMessage]:
@@ -90,15 +73,9 @@ def _check_server(alias: str, client: Any) -> Iterator[CheckMessage]:
 
 def _ask(client: Any) -> tuple[str | None, bool | None]:
     """Return the memory policy, and whether it writes to disk; None for what is not told."""
-    from redis import Redis
     from redis.exceptions import RedisError
 
-    kwargs = {**client.connection_pool.connection_kwargs}
-    kwargs |= {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE, "retry": None}
-    pool = type(client.connection_pool)(
-        connection_class=client.connection_pool.connection_class, **kwargs
-    )
-    asking = Redis(connection_pool=pool)
+    asking = separate(client, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
     try:
         policy = asking.info("memory").get("maxmemory_policy")
         is_kept = bool(asking.info("persistence").get("aof_enabled"))
@@ -107,7 +84,7 @@ def _ask(client: Any) -> tuple[str | None, bool | None]:
         # Many that are run by others do not tell.
         return None, None
     finally:
-        pool.disconnect()
+        asking.close()
 
 
 def addresses_of(entry: dict[str, Any]) -> set[Address]:
