@@ -18,6 +18,10 @@ from django_taskq.stores.redis.window import Offer, look_of, offers_of
 
 # Among so many lanes at least a claim looks for the tenants that had least.
 LEAST_LANES = 32
+# So often a claim looks past thousands of tenants none of whom may start a job; the next one goes
+# on from there, after so many seconds.
+MOST_LOOKS = 10
+COME_BACK = 0.5
 
 
 class Taken(NamedTuple):
@@ -80,6 +84,7 @@ class Claiming:
         self._free = request.limit if request.free is None else request.free
         self._slots = request.limit if request.slots is None else request.slots
         self._taken: list[Claim] = []
+        self._left = MOST_LOOKS
 
     def run(self) -> list[Claim]:
         """Take the jobs whose turn it is, in the order of their starts."""
@@ -103,14 +108,23 @@ class Claiming:
         told = self._run("look", self._request.worker_id, most, grab, look)
         if told[0] == b"taken":
             return self._grabbed(told)
-        _, _, opens, seen, is_all = told
+        _, _, opens, seen, is_all, stop = told
         self._note_opening(_seconds(opens))
         offers = offers_of(seen, self._hand.turns, most)
         if not offers:
-            return False
+            return bool(stop) and self._go_on_behind(stop)
         claims = self._take_in_turn(offers, wanted)
         waiting = sum(offer.waiting for offer in offers)
         return bool(claims) and not (is_all and len(offers) < most and len(claims) == waiting)
+
+    def _go_on_behind(self, stop: Sequence[bytes]) -> bool:
+        """Pass over those who may not start; return whether this claim is to look for more."""
+        band, queue, tenant = stop
+        self._hand.turns.move_to(Lane(queue.decode(), int(band), tenant.decode()))
+        self._left -= 1
+        if self._left <= 0:
+            self._note_opening(COME_BACK)
+        return self._left > 0
 
     def _grabbed(self, told: Any) -> bool:
         """Note what was taken from the only lane there was; return whether it has more."""

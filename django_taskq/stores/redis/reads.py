@@ -1,11 +1,14 @@
 """Looking at jobs, here and in the archive, and live numbers."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import batched
 from typing import Any
 
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.insights import Insights, LaneCount
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.states import State
 from django_taskq.stores.archive import Archive
 from django_taskq.stores.base import JobFilter, by_id
 from django_taskq.stores.redis.codec import read_moment
@@ -78,15 +81,35 @@ class Reads:
         return [jobs[seq].record(self._alias, has_errors=False) for seq in seqs if seq in jobs]
 
     def insights(self) -> Insights:
-        """Return live numbers; ended jobs are not counted, for there may be millions."""
-        now, lanes, oldest, *workers = self._scripts.run("insights", OLDEST)
+        """Return live numbers; ended jobs are not counted, for there may be millions.
+
+        Lanes are counted a page at a time, so that Redis serves others in between.
+        """
+        now, told, since, rings, *workers = self._scripts.run("insights", OLDEST)
         at = read_moment(now)
+        counts = Counter({lane[:3]: lane.count for lane in _lanes_of(told)})
+        moments = [since] if since else []
+        for band, queue, gate in batched(rings, 3):
+            for oldest, tenants in self._count(band, queue, gate):
+                moments += [oldest] if oldest else []
+                for tenant, count in tenants:
+                    counts[queue.decode(), tenant.decode(), State.READY.value] += count
         return Insights(
             now=at,
-            lanes=tuple(sorted(_lanes_of(lanes))),
-            oldest_ready_at=read_moment(oldest) if oldest else None,
+            lanes=tuple(LaneCount(*lane, count) for lane, count in sorted(counts.items())),
+            oldest_ready_at=read_moment(min(map(int, moments))) if moments else None,
             workers=tuple(worker_of(told, at) for told in workers),
         )
+
+    def _count(self, band: bytes, queue: bytes, gate: bytes) -> Iterator[tuple[bytes, list[Any]]]:
+        """Count the lanes of a ring, page by page, with the oldest of their first jobs."""
+        begin: bytes = b"-"
+        while True:
+            oldest, *told = self._scripts.run("count", band, queue, gate, begin, PAGE)
+            yield oldest, list(batched(told, 2))
+            if len(told) < 2 * PAGE:
+                return
+            begin = b"(" + told[-2]
 
 
 def _lanes_of(told: Sequence[Any]) -> list[LaneCount]:

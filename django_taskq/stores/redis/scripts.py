@@ -13,7 +13,7 @@ from django_taskq.jobs.clock import given_clock
 from django_taskq.stores.redis.codec import write_moment
 from django_taskq.stores.redis.keys import Keys
 
-type Argument = str | int | float
+type Argument = str | bytes | int | float
 
 
 @cache

@@ -10,6 +10,7 @@ from django.db import OperationalError
 
 from django_taskq.exceptions import InvalidTaskOption
 from django_taskq.jobs.origin import Origin, Upstream
+from django_taskq.jobs.rules import Rules, TenantRule
 from django_taskq.jobs.states import State
 from django_taskq.models import Attempt, Job
 from django_taskq.stores.base import Change, JobFilter
@@ -222,6 +223,34 @@ def test_scripts_that_were_flushed_are_sent_again(store: Any) -> None:
     insert(store)
     redis_client().script_flush()
     assert claim_one(store)
+
+
+# What it does a piece at a time, so that Redis serves others in between.
+
+
+def test_thousands_of_paused_tenants_are_passed_over_in_some_looks(store: Any) -> None:
+    names = [f"t{n:04}" for n in range(3000)]
+    store.insert([spec(tenant=name) for name in names])
+    id = insert(store, tenant="z")
+    store._rulings.rule(Rules({name: TenantRule(is_paused=True) for name in names}))
+
+    assert [claimed.id for claimed in claim(store, 5)] == [id]
+    assert claim(store, 5) == []
+    assert store.insights().depth(State.READY) == 3000
+
+
+def test_who_finds_nobody_in_many_looks_goes_on_from_there_in_the_next_claim(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django_taskq.stores.redis.claims.MOST_LOOKS", 1)
+    names = [f"t{n:04}" for n in range(3000)]
+    store.insert([spec(tenant=name) for name in names])
+    id = insert(store, tenant="z")
+    store._rulings.rule(Rules({name: TenantRule(is_paused=True) for name in names}))
+
+    assert claim(store, 5) == []
+    assert store.opens_in(WORKER) is not None
+    assert [claimed.id for claimed in claim(store, 5)] == [id]
 
 
 # What it cannot do.

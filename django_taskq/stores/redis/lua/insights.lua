@@ -1,10 +1,10 @@
 -- needs: places
--- Count what has not ended, and list the workers.
+-- Count what has not ended but for what stands in lanes, and list the workers and the rings.
 --
 -- ARGV[2]  how many of the oldest jobs to look at for the one that has been ready for longest
 --
--- Returns {now, {queue, tenant, state, count, ...}, since when a job is ready or '', {worker,
--- expires, jobs in hand, info, joined, beat, progress, memory}, ...}.
+-- Returns {now, {queue, tenant, state, count, ...}, since when a job is ready or '', {band, queue,
+-- gate, ...}, {worker, expires, jobs in hand, info, joined, beat, progress, memory}, ...}.
 
 local counts, oldest = {}, nil
 
@@ -22,18 +22,6 @@ local function look_at(seq)
   end
 end
 
-for _, band in ipairs({'0', '1'}) do
-  for _, queue in ipairs(redis.call('ZRANGE', P .. 'queues:' .. band, 0, -1)) do
-    for _, gate in ipairs(redis.call('ZRANGE', P .. 'gates:' .. band .. ':' .. queue, 0, -1)) do
-      local ring = band .. ':' .. #queue .. ':' .. #gate .. ':' .. queue .. gate
-      for _, tenant in ipairs(redis.call('ZRANGE', P .. 'ring:' .. ring, 0, -1)) do
-        local key = P .. 'lane:' .. ring .. tenant
-        add('READY', queue, tenant, redis.call('ZCARD', key))
-        look_at(redis.call('ZRANGE', key, 0, 0)[1])
-      end
-    end
-  end
-end
 for _, seq in ipairs(redis.call('ZRANGE', P .. 'suspects', 0, -1)) do
   local at = parts_of(redis.call('HGET', P .. 'job:' .. seq, 'lane'))
   add('READY', at.queue, at.tenant, 1)
@@ -64,7 +52,17 @@ for _, lane in pairs(counts) do
     lanes_told[#lanes_told + 1] = value
   end
 end
-local told = {NOW, lanes_told, oldest and text(oldest) or ''}
+local rings_told = {}
+for _, band in ipairs({'0', '1'}) do
+  for _, queue in ipairs(redis.call('ZRANGE', P .. 'queues:' .. band, 0, -1)) do
+    for _, gate in ipairs(redis.call('ZRANGE', P .. 'gates:' .. band .. ':' .. queue, 0, -1)) do
+      for _, value in ipairs({band, queue, gate}) do
+        rings_told[#rings_told + 1] = value
+      end
+    end
+  end
+end
+local told = {NOW, lanes_told, oldest and text(oldest) or '', rings_told}
 local workers = redis.call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
 for n = 1, #workers, 2 do
   local worker = workers[n]

@@ -10,9 +10,10 @@
 --          all but these; `turns`, by band and queue: the tenant served last, and how many of
 --          `names` do not come after it
 --
--- Returns what claims return for 'taken'; or {'seen', now, microseconds until a limit opens by
--- itself or -1, {{band, queue, gate, tenant, jobs, tenant, jobs, ...}, ...}, 1 where there is no
--- more}.
+-- Returns what take returns, and band, queue, tenant and jobs of the lane; or {'seen', now,
+-- microseconds until a limit opens by itself or -1, {{band, queue, gate, tenant, jobs, tenant, jobs,
+-- ...}, ...}, 1 where there is no more, {} or {band, queue, tenant}: behind whom to go on, since so
+-- many tenants were passed over that others would wait for the rest}.
 
 local worker, most, wanted = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local request = cjson.decode(ARGV[9])
@@ -24,6 +25,8 @@ if is_assigned and request.is_rest then
   end
 end
 local is_all = true
+-- How many tenants one look is about: Redis does nothing else meanwhile.
+local steps, stop = 2000, {}
 
 local function queues_in_turn(band)
   local key = P .. 'queues:' .. band
@@ -42,6 +45,10 @@ end
 
 -- Put a tenant on the list of a ring if one of its jobs may start.
 local function offer(ring, at)
+  steps = steps - 1
+  if steps <= 0 then
+    is_all, stop = false, {at.band, at.queue, at.tenant}
+  end
   if RULES then
     local rule = rule_of('t:', at.tenant)
     if rule then
@@ -64,10 +71,10 @@ end
 
 local function walk(ring, name, first, last)
   local key, from = P .. 'ring:' .. name, 0
-  while #ring - 3 < 2 * most do
+  while steps > 0 and #ring - 3 < 2 * most do
     local found = redis.call('ZRANGEBYLEX', key, first, last, 'LIMIT', from, most)
     for _, tenant in ipairs(found) do
-      if #ring - 3 >= 2 * most then
+      if steps <= 0 or #ring - 3 >= 2 * most then
         is_all = false
         return
       end
@@ -87,13 +94,17 @@ end
 local function walk_named(ring, name, after)
   local names = request.names
   for n = 1, #names do
-    if #ring - 3 >= 2 * most then
+    if steps <= 0 or #ring - 3 >= 2 * most then
       is_all = false
       return
     end
     local tenant = names[(after + n - 1) % #names + 1]
+    local at = parts_of(name .. tenant)
     if redis.call('ZSCORE', P .. 'ring:' .. name, tenant) then
-      offer(ring, parts_of(name .. tenant))
+      offer(ring, at)
+    else
+      steps = steps - 0.2
+      stop = steps <= 0 and {at.band, at.queue, tenant} or stop
     end
   end
 end
@@ -136,7 +147,7 @@ end
 for _, band in ipairs({'0', '1'}) do
   local lanes_seen = 0
   for _, queue in ipairs(queues_in_turn(band)) do
-    if lanes_seen >= most then
+    if steps <= 0 or lanes_seen >= most then
       is_all = false
       break
     end
@@ -157,4 +168,4 @@ if wanted > 0 and is_all and #seen == 1 and #seen[1] == 5 and not RULES and seen
   told[5], told[6], told[7], told[8] = band, queue, tenant, seen[1][5]
   return told
 end
-return {'seen', NOW, opens == math.huge and '-1' or text(opens), seen, is_all and 1 or 0}
+return {'seen', NOW, opens == math.huge and '-1' or text(opens), seen, is_all and 1 or 0, stop}
