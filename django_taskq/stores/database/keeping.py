@@ -122,6 +122,8 @@ class _Preparing:
         self._backend = place.backend
         self._connection = place.connection
         self._id = Job._meta.get_field("public_id")
+        # Jobs of one batch have many moments in common, and one takes longer to write than to find.
+        self._known: dict[datetime, Any] = {}
 
     def row(self, id: uuid.UUID, job: KeptJob) -> tuple[Any, ...]:
         """Return the values of COLUMNS."""
@@ -148,7 +150,11 @@ class _Preparing:
     def _moment(self, moment: datetime | None) -> Any:
         if moment is None:
             return None
-        return self._connection.ops.adapt_datetimefield_value(storable(moment))
+        known = self._known.get(moment)
+        if known is None:
+            known = self._connection.ops.adapt_datetimefield_value(storable(moment))
+            self._known[moment] = known
+        return known
 
 
 def _kept_of(row: Any, attempts: tuple[AttemptRecord, ...]) -> KeptJob:

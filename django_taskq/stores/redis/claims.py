@@ -185,24 +185,20 @@ def taken_of(told: Any, worker_id: str) -> Taken:
     for (
         attempt, seq, id, stored, enqueued, tries, lost, started, workers, metadata, ctx, attempts,
         ends,
-    ) in told[3]:  # fmt: skip
-        spec = read_spec(id.decode(), stored, _text(metadata))
+    ) in json.loads(told[3]):  # fmt: skip
+        spec = read_spec(id, stored, metadata or None)
         origin = spec.origin or NO_ORIGIN
         claim = Claim(
-            int(seq), spec.id, spec.task, spec.args, spec.kwargs, spec.queue, spec.tenant,
-            spec.priority, int(attempt), int(tries or 0), int(lost or 0), spec.max_tries,
+            int(seq), id, spec.task, spec.args, spec.kwargs, spec.queue, spec.tenant,
+            spec.priority, int(attempt), int(tries), int(lost), spec.max_tries,
             worker_id, read_moment(enqueued), spec.run_after, claimed_at,
-            None if started is None else read_moment(started), _text(workers), spec.metadata,
-            spec.options, _text(ctx), spec.trace, origin.run_id, origin.node, origin.map_index,
+            read_moment(started) if started else None, workers or None, spec.metadata,
+            spec.options, ctx or None, spec.trace, origin.run_id, origin.node, origin.map_index,
             origin.scheduled_for, read_at, errors_in(read_attempts(attempts)) if attempts else (),
             read_at + int(ends) / 1_000_000 if ends else None,
         )  # fmt: skip
         claims.append(claim)
     return Taken(claims, _seconds(told[2]))
-
-
-def _text(stored: bytes | None) -> str | None:
-    return None if stored is None else stored.decode()
 
 
 def _seconds(told: bytes) -> float | None:

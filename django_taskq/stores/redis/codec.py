@@ -23,8 +23,9 @@ def write_moment(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(4096)
 def read_moment(stored: int | str | bytes) -> datetime:
-    """Read what `write_moment` returned."""
+    """Read what `write_moment` returned. Jobs of one batch have many moments in common."""
     return _EPOCH + timedelta(microseconds=int(stored))
 
 

@@ -1,6 +1,6 @@
 """A job as it was read from Redis, and the values it is shown as."""
 
-from collections.abc import Sequence
+import json
 from datetime import datetime
 
 from django_taskq.jobs import payload
@@ -30,8 +30,8 @@ class RedisJob:
     are. What is changed shows at once in what the methods return.
     """
 
-    def __init__(self, reply: Sequence[bytes]) -> None:
-        words = [word.decode() for word in reply]
+    def __init__(self, told: bytes) -> None:
+        words: list[str] = json.loads(told)
         self.seq = words[0]
         self._fields = dict(zip(words[1::2], words[2::2], strict=True))
         self.before = self._fields["state"]

@@ -34,5 +34,5 @@ local function settle_hand(worker)
   if #held > 0 then
     redis.call('SADD', P .. 'hands', worker)
   end
-  return {'taken', NOW, settle_starts(), taken}
+  return {'taken', NOW, settle_starts(), #taken > 0 and cjson.encode(taken) or '[]'}
 end

@@ -4,7 +4,8 @@
 -- ARGV[2]  'seq' or 'id': what the rest names
 -- ARGV[3]  and so on, what is asked for
 --
--- Returns {now, {seq, field, value, field, value, ...}, ...}; jobs that are not here are left out.
+-- Returns {now, a JSON list for each: seq, field, value, field, value, ...}; jobs that are not here
+-- are left out. One text is read ten times as quickly as forty.
 
 local told = {NOW}
 for n = 3, #ARGV do
@@ -16,7 +17,7 @@ for n = 3, #ARGV do
   local fields = seq and redis.call('HGETALL', P .. 'job:' .. seq) or {}
   if #fields > 0 then
     table.insert(fields, 1, seq)
-    told[#told + 1] = fields
+    told[#told + 1] = cjson.encode(fields)
   end
 end
 return told

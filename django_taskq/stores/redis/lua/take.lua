@@ -5,9 +5,9 @@
 -- ARGV[7]  how many lanes there are; then for each how many gates it has jobs behind, and the lane
 --          with each of these; then the numbers of the lanes to take one job from, in turn
 --
--- Returns {'taken', now, microseconds until a limit opens by itself or -1, jobs}: attempt, seq, id,
--- spec, enqueued, tries, lost, started, workers, metadata, ctx, attempts, microseconds within which
--- it has to start or ''.
+-- Returns {'taken', now, microseconds until a limit opens by itself or -1, jobs}: a JSON list, of each
+-- attempt, seq, id, spec, enqueued, tries, lost, started, workers, metadata, ctx, attempts and
+-- microseconds within which it has to start or ''; false for what it has not.
 
 local worker = ARGV[6]
 local at = 7
