@@ -104,14 +104,18 @@ class Keeping:
         rows = [prepare.row(id, job) for id, job in jobs.items()]
         # Most columns of most jobs are empty; what is left out is NULL, or as the table has it.
         used = [n for n in range(len(COLUMNS)) if any(row[n] is not None for row in rows)]
+        names = [COLUMNS[n] for n in used]
+        self.write(names, [tuple([row[n] for n in used]) for row in rows])
+
+    def write(self, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write values into columns of these names."""
         connection = self.place.connection
         quote = connection.ops.quote_name
-        names = ", ".join(quote(COLUMNS[n]) for n in used)
-        into = f"INSERT INTO {quote(Job._meta.db_table)} ({names}) VALUES "
-        places = f"({', '.join(['%s'] * len(used))})"
+        into = f"INSERT INTO {quote(Job._meta.db_table)} ({', '.join(map(quote, names))}) VALUES "
+        places = f"({', '.join(['%s'] * len(names))})"
         with connection.cursor() as cursor:
             for chunk in batched(rows, ROWS_AT_ONCE):
-                values = [row[n] for row in chunk for n in used]
+                values = [value for row in chunk for value in row]
                 cursor.execute(into + ", ".join([places] * len(chunk)), values)
 
 

@@ -30,7 +30,6 @@ from django_taskq.stores.base import (
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
-from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.losses import Losses
 from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
@@ -80,7 +79,7 @@ class DatabaseStore(Store):
         self._suspects = Suspects(place)
         self._losses = Losses(place)
         self._reaping = Reaping(place, self._losses, announce)
-        self._keeping = Keeping(place)
+        self._keeping = chosen.keeping(place)
         self._changes = Changes(place, self._inserts.insert, self._inserts.holders, announce)
 
     def find_obstacle(self) -> str | None:
