@@ -315,6 +315,7 @@ class Worker:
         farewell.wait_for_running(self.progressed)
         farewell.close_crew()
         self._upkeep_loop.stop()
+        self._upkeep.end()
         self._heartbeat_loop.stop()
         farewell.leave(self.worker_id)
         self._report_stop()

@@ -56,10 +56,13 @@ class Opened:
 
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
-    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, Depending,
-    Growing,
+    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs,
 ):  # fmt: skip
-    """What a store promises."""
+    """What every store promises."""
+
+
+class GraphContract(Opened, Depending, Growing):
+    """What a store promises beyond, in which jobs may wait for others."""
 
 
 class DurableContract(

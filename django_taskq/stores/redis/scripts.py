@@ -1,0 +1,56 @@
+"""The Lua scripts: one for each verb, loaded from files, called by their digests."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from django_taskq.jobs.clock import given_clock
+from django_taskq.stores.redis.codec import write_moment
+from django_taskq.stores.redis.keys import Keys
+
+type Argument = str | bytes | int | float
+
+
+@cache
+def text_of(name: str) -> str:
+    """Return a script with what its first line says that it needs in front of it."""
+    lua = files("django_taskq.stores.redis") / "lua"
+    own = (lua / f"{name}.lua").read_text()
+    needs = own.partition("\n")[0].removeprefix("-- needs: ").split()
+    return "\n".join([*((lua / f"{need}.lua").read_text() for need in needs), own])
+
+
+@cache
+def digest_of(name: str) -> str:
+    """Return what Redis calls a script by."""
+    return sha1(text_of(name).encode(), usedforsecurity=False).hexdigest()
+
+
+class Scripts:
+    """Runs the scripts of one alias. `client` is asked for the client of this process.
+
+    Each run goes by one moment: Redis' own clock, unless another one was given.
+    """
+
+    def __init__(
+        self, client: Callable[[], Any], keys: Keys, clock: Callable[[], datetime] | None
+    ) -> None:
+        self.client = client
+        self.keys = keys
+        self._clock = clock
+
+    def run(self, name: str, *arguments: Argument) -> Any:
+        """Run a script and return what it returns."""
+        clock = given_clock() or self._clock
+        now = "" if clock is None else write_moment(clock())
+        client, tag = self.client(), self.keys.tag
+        try:
+            return client.evalsha(digest_of(name), 1, tag, now, *arguments)
+        except NoScriptError:
+            # Redis has been started anew, or its scripts were flushed.
+            return client.eval(text_of(name), 1, tag, now, *arguments)
