@@ -107,3 +107,22 @@ def test_a_redis_that_was_flushed_is_reported_and_later_jobs_run(
     )
     assert worker.is_running
     assert worker.stop() == 0
+
+
+def test_a_redis_whose_memory_is_full_refuses_new_jobs_and_works_off_those_it_has(
+    on_redis: Stage, redis: OwnRedis, workers: Workers
+) -> None:
+    on_redis.enqueue_acked(tasks.work, [()] * 300)
+    client = redis.client
+    client.config_set("maxmemory", client.info("memory")["used_memory"] - 100_000)
+    with pytest.raises(RedisError):
+        tasks.work.enqueue()
+    worker = workers.start_working("--threads", "4", "--poll-interval", "0.2")
+    on_redis.wait_all_ended()
+    client.config_set("maxmemory", 0)
+
+    on_redis.enqueue_acked(tasks.work, [()] * 10)
+    on_redis.wait_all_ended()
+    assert on_redis.count(State.SUCCESSFUL) == 310
+    ledger_of(on_redis).assert_sound()
+    assert worker.stop() == 0

@@ -35,8 +35,8 @@ class Archiver:
         first = client.zrange(ended, 0, min(limit, CHUNK) - 1)
         if not first:
             return 0
-        turn, token = keys.name("archiver"), new_id()
-        if not client.set(turn, token, nx=True, px=TURN):
+        token = new_id()
+        if not self._scripts.run("turn", token, TURN):
             return 0
         try:
             count = 0
@@ -47,8 +47,7 @@ class Archiver:
                 first = client.zrange(ended, 0, min(limit - count, CHUNK) - 1)
             return count
         finally:
-            if client.get(turn) == token.encode():
-                client.delete(turn)
+            self._scripts.run("turn", token, 0)
 
     def _move(self, seqs: Sequence[str]) -> int:
         jobs = list(self._moves.load(seqs).values())

@@ -44,11 +44,8 @@ class Rulings:
         return told
 
     def _send(self) -> None:
-        key = self._scripts.keys.name("rules:", self._digest)
-        pipeline = self._scripts.client().pipeline()
-        pipeline.hset(key, mapping=self._fields)
-        pipeline.expire(key, KEPT_FOR)
-        pipeline.execute()
+        told = [part for field in self._fields.items() for part in field]
+        self._scripts.run("rule", self._digest, KEPT_FOR, *told)
 
 
 def _fields_of(rules: Rules) -> dict[str, str]:

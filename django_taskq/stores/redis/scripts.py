@@ -16,19 +16,27 @@ from django_taskq.stores.redis.keys import Keys
 type Argument = str | bytes | int | float
 
 
+# What brings more jobs in; whatever else there is makes room in the end, and may go on where the
+# memory is full.
+FILLING = frozenset({"insert", "adopt"})
+# From this release of Redis on a script can say so; Valkey tells of one like it.
+WITH_FLAGS = 7
+
+
 @cache
-def text_of(name: str) -> str:
+def text_of(name: str, flags: str = "") -> str:
     """Return a script with what its first line says that it needs in front of it."""
     lua = files("django_taskq.stores.redis") / "lua"
     own = (lua / f"{name}.lua").read_text()
     needs = own.partition("\n")[0].removeprefix("-- needs: ").split()
-    return "\n".join([*((lua / f"{need}.lua").read_text() for need in needs), own])
+    parts = [*((lua / f"{need}.lua").read_text() for need in needs), own]
+    return flags + "\n".join(parts)
 
 
 @cache
-def digest_of(name: str) -> str:
+def digest_of(name: str, flags: str = "") -> str:
     """Return what Redis calls a script by."""
-    return sha1(text_of(name).encode(), usedforsecurity=False).hexdigest()
+    return sha1(text_of(name, flags).encode(), usedforsecurity=False).hexdigest()
 
 
 class Scripts:
@@ -43,14 +51,23 @@ class Scripts:
         self.client = client
         self.keys = keys
         self._clock = clock
+        self._known_flags: str | None = None
 
     def run(self, name: str, *arguments: Argument) -> Any:
         """Run a script and return what it returns."""
         clock = given_clock() or self._clock
         now = "" if clock is None else write_moment(clock())
         client, tag = self.client(), self.keys.tag
+        flags = "" if name in FILLING else self._flags(client)
         try:
-            return client.evalsha(digest_of(name), 1, tag, now, *arguments)
+            return client.evalsha(digest_of(name, flags), 1, tag, now, *arguments)
         except NoScriptError:
             # Redis has been started anew, or its scripts were flushed.
-            return client.eval(text_of(name), 1, tag, now, *arguments)
+            return client.eval(text_of(name, flags), 1, tag, now, *arguments)
+
+    def _flags(self, client: Any) -> str:
+        if self._known_flags is None:
+            release = str(client.info("server").get("redis_version", "0"))
+            has_flags = int(release.partition(".")[0]) >= WITH_FLAGS
+            self._known_flags = "#!lua flags=allow-oom\n" if has_flags else ""
+        return self._known_flags

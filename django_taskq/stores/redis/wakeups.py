@@ -65,7 +65,7 @@ class Wakeups:
     def arm(self, worker_id: str) -> None:
         """Ask to be woken from now on."""
         self._ear(worker_id).listen()
-        self._scripts.client().sadd(self._scripts.keys.name("armed"), worker_id)
+        self._scripts.run("arm", worker_id)
 
     def disarm(self, worker_id: str) -> None:
         """Ask for no more wake-ups; the subscription stays for the next time."""
