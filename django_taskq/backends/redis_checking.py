@@ -84,7 +84,8 @@ def _ask(client: Any) -> tuple[str | None, bool | None]:
         # Many that are run by others do not tell.
         return None, None
     finally:
-        asking.close()
+        # What a client was given it does not close by itself.
+        asking.connection_pool.disconnect()
 
 
 def addresses_of(entry: dict[str, Any]) -> set[Address]:

@@ -12,7 +12,7 @@ from django.tasks import task_backends
 from django.tasks.checks import check_tasks
 from django.test import override_settings
 
-from django_taskq.exceptions import InvalidOptions
+from django_taskq.exceptions import InvalidOptions, InvalidPipeline
 from tests.app import tasks
 from tests.stores.places import redis_client
 
@@ -44,6 +44,21 @@ def saving() -> Iterator[Any]:
     yield client
     client.config_set("save", "")
     client.config_set("maxmemory-policy", "noeviction")
+
+
+@pytest.mark.parametrize(
+    "enqueue",
+    [
+        lambda: tasks.echo.using(backend="work", depends_on=["first"]).enqueue(1),
+        lambda: (tasks.echo.s(1) >> tasks.echo.s()).enqueue(backend="work"),
+        lambda: (tasks.echo.s([1]) >> tasks.echo.map()).enqueue(backend="work"),
+        lambda: (tasks.echo.s(1) | tasks.echo.s(2)).enqueue(backend="work"),
+    ],
+)
+def test_nothing_waits_for_another_job_and_the_option_is_named(enqueue: Any) -> None:
+    told = r"TASKS\['work'\] has OPTIONS\['DURABLE'\] set to False"
+    with entry(CACHE="jobs", DURABLE=False), pytest.raises(InvalidPipeline, match=told):
+        enqueue()
 
 
 @pytest.mark.parametrize("options", [{}, {"DURABLE": True}])

@@ -7,6 +7,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
+from redis import BlockingConnectionPool
 from redis.exceptions import NoScriptError
 
 from django_taskq.jobs.clock import given_clock
@@ -64,6 +65,15 @@ class Scripts:
         except NoScriptError:
             # Redis has been started anew, or its scripts were flushed.
             return client.eval(text_of(name, flags), 1, tag, now, *arguments)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses now; the next run opens another one."""
+        pool = self.client().connection_pool
+        if isinstance(pool, BlockingConnectionPool):
+            # Before redis-py 8 it knows no other way than all of them.
+            pool.disconnect()
+        else:
+            pool.disconnect(inuse_connections=False)
 
     def _flags(self, client: Any) -> str:
         if self._known_flags is None:

@@ -13,6 +13,7 @@ from django_taskq.jobs.rules import Rules, TenantRule
 from django_taskq.stores.base import JobFilter
 from django_taskq.stores.redis.keys import CATALOGUE
 from tests.stores.contracts.naming import enter
+from tests.stores.contracts.xcom import push
 from tests.stores.jobs import (
     OTHER,
     TASK,
@@ -72,6 +73,9 @@ def fill(store: Any) -> None:
     claims = claim(store, 4)
     store.cancel([claims[0].id])
     lose(store, claims[1])
+    for key in ("gone", "kept"):
+        push(store, "1", claims[2], key=key)
+    store.xcoms.delete("", "default", ["gone"])
     finish(store, success(claims[2]))
 
 
@@ -120,7 +124,8 @@ def test_nothing_is_left_of_jobs_that_have_ended_and_of_workers_that_have_gone(s
     PLACE.rule(store, Rules())
     while store.archive(100):
         pass
+    assert store.xcoms.delete("", "default") == 1
 
     left = {entry_of(store, key): key for key in keys_of(store)}
     lasting = {entry for entry, key in left.items() if redis_client().ttl(key) < 0}
-    assert lasting == {"seq", "epoch"}
+    assert lasting == {"seq", "epoch", "pushes"}

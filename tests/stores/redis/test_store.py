@@ -3,18 +3,22 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 
 from django_taskq.exceptions import InvalidPipeline
+from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.origin import Origin, Upstream
 from django_taskq.jobs.rules import Rules, TenantRule
 from django_taskq.jobs.states import State
+from django_taskq.jobs.xcom import XComFilter
 from django_taskq.models import Attempt, Job
-from django_taskq.stores.base import Change, JobFilter
+from django_taskq.stores.base import Change, JobFilter, RunFilter
 from tests.stores.contracts.naming import enter, named
+from tests.stores.contracts.xcom import pulled, push, xcom
 from tests.stores.jobs import (
     OTHER,
     WORKER,
@@ -61,7 +65,10 @@ def fail_for_good(store: Any, **values: Any) -> str:
 
 
 def test_an_archived_job_reads_as_it_did_before(store: Any) -> None:
-    id = insert(store, args="[1]", tenant="acme", metadata='{"m":1}', trace='{"t":1}', priority=7)
+    due = datetime(2030, 1, 1, tzinfo=UTC)
+    origin = Origin(new_id(), "load", 2, schedule_id=7, scheduled_for=due)
+    told = {"args": "[1]", "tenant": "acme", "metadata": '{"m":1}', "trace": '{"t":1}'}
+    id = insert(store, priority=7, origin=origin, **told)
     finish(store, retry(claim_one(store), text="one"))
     finish(store, success(claim_one(store), '"r"', log="said"))
     (before,) = store.history([id])
@@ -70,7 +77,7 @@ def test_an_archived_job_reads_as_it_did_before(store: Any) -> None:
     assert not is_here(store, id)
     (after,) = store.history([id])
     assert after == _with(before, after)
-    assert [job.id for job in store.find(JobFilter(tenant="acme"))] == [id]
+    assert [job.id for job in store.find(JobFilter(tenant="acme", run_id=origin.run_id))] == [id]
     assert store.wait_ended([id], None)
     assert store.archive(10) == 0
 
@@ -253,6 +260,52 @@ def test_who_finds_nobody_in_many_looks_goes_on_from_there_in_the_next_claim(
     assert [claimed.id for claimed in claim(store, 5)] == [id]
 
 
+# Values of jobs that have left for the archive.
+
+
+def test_what_the_last_attempt_of_an_archived_job_pushed_is_read(store: Any) -> None:
+    join(store)
+    id = insert(store, max_tries=2)
+    first = claim_one(store)
+    push(store, "1", first, key="first")
+    finish(store, retry(first))
+    last = claim_one(store)
+    push(store, "2", last)
+    finish(store, success(last))
+    assert store.archive(10) == 1
+    assert not is_here(store, id)
+    assert [pulled(store), pulled(store, by="step"), pulled(store, "first")] == ["2", "2", None]
+    push(store, "late", first)
+    assert pulled(store) == "2"
+    assert store.delete([id]) == 1
+    assert pulled(store) == "2"
+    assert store.xcoms.delete("", "default") == 1
+
+
+def test_an_archived_job_that_is_retried_starts_without_values(store: Any) -> None:
+    join(store)
+    push(store, '"older"')
+    id = insert(store)
+    failed = claim_one(store)
+    push(store, '"failed"', failed)
+    finish(store, failure(failed))
+    store.archive(10)
+    assert pulled(store) == '"failed"'
+    store.retry([id])
+    assert pulled(store) == '"older"'
+    push(store, '"again"', claim_one(store))
+    assert pulled(store) == '"again"'
+    assert store.xcoms.delete("", "default") == 2
+
+
+def test_a_namespace_of_many_values_is_looked_through_by_the_page(store: Any) -> None:
+    keys = [f"k{number:03}" for number in range(251)]
+    store.xcoms.push([xcom("1", key=key) for key in keys])
+    assert store.xcoms.keys("", "default") == keys
+    assert [found.key for found in store.xcoms.find(XComFilter())] == keys[::-1]
+    assert store.xcoms.delete("", "default") == 251
+
+
 # What it cannot do.
 
 
@@ -260,4 +313,11 @@ def test_a_job_that_is_to_wait_for_others_is_refused_by_a_sentence(store: Any) -
     origin = Origin(upstreams=(Upstream(task_id="first"),))
     with pytest.raises(InvalidPipeline, match=r"OPTIONS\['DURABLE'\] set to False"):
         store.insert([spec(), spec(origin=origin)])
+    join(store)
+    id = insert(store)
+    claimed = claim_one(store)
+    with pytest.raises(InvalidPipeline, match=r"OPTIONS\['DURABLE'\] set to False"):
+        store.expand(WORKER, success(claimed), [spec()])
+    assert (store.edges([id]), store.runs(RunFilter()), store.catch_up(10)) == ([], [], 0)
+    finish(store, success(claimed))
     assert store.insights().depth() == 0
