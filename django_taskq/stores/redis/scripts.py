@@ -52,18 +52,25 @@ class Scripts:
         self.keys = keys
         self._clock = clock
         self._known_flags: str | None = None
+        self._is_used = False
 
     def run(self, name: str, *arguments: Argument) -> Any:
         """Run a script and return what it returns."""
         clock = given_clock() or self._clock
         now = "" if clock is None else write_moment(clock())
         client, tag = self.client(), self.keys.tag
+        self._is_used = True
         flags = "" if name in FILLING else self._flags(client)
         try:
             return client.evalsha(digest_of(name, flags), 1, tag, now, *arguments)
         except NoScriptError:
             # Redis has been started anew, or its scripts were flushed.
             return client.eval(text_of(name, flags), 1, tag, now, *arguments)
+
+    def close(self) -> None:
+        """Give up the connections that nobody uses; the next run opens new ones."""
+        if self._is_used:
+            self.client().connection_pool.disconnect(inuse_connections=False)
 
     def _flags(self, client: Any) -> str:
         if self._known_flags is None:
