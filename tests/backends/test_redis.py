@@ -37,13 +37,14 @@ def ids_of(messages: list[CheckMessage]) -> list[str | None]:
 
 
 @pytest.fixture
-def saving() -> Iterator[Any]:
-    """The Redis of the tests, as if it wrote to disk."""
+def server() -> Iterator[Any]:
+    """The Redis of the tests, whose configuration may be changed for a test."""
     client = redis_client()
-    client.config_set("save", "3600 100000000")
+    names = ("save", "maxmemory-policy")
+    before = {name: client.config_get(name)[name] for name in names}
     yield client
-    client.config_set("save", "")
-    client.config_set("maxmemory-policy", "noeviction")
+    for name, value in before.items():
+        client.config_set(name, value)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_a_bad_option_is_an_error_that_names_it(key: str, value: Any) -> None:
         task_backends["work"].settings  # noqa: B018
 
 
-def test_good_options_are_taken(saving: Any) -> None:
+def test_good_options_are_taken() -> None:
     assert checked(PREFIX="shop", LEASE=5, POLL_INTERVAL=0.5, RETENTION={"failed": 1}) == []
 
 
@@ -126,7 +127,7 @@ def test_a_cache_that_cannot_hold_jobs_is_an_error(cache: str, told: str) -> Non
     ],
 )
 def test_a_cache_in_the_same_redis_database_is_warned_of(
-    saving: Any, location: Any, options: Any, is_shared: bool
+    location: Any, options: Any, is_shared: bool
 ) -> None:
     server = settings.CACHES["jobs"]["LOCATION"].rpartition("/")[0]
     places = location if isinstance(location, list) else [location]
@@ -137,13 +138,14 @@ def test_a_cache_in_the_same_redis_database_is_warned_of(
     assert all("CACHES['pages']" in message.msg and message.hint for message in messages)
 
 
-def test_a_redis_that_evicts_is_warned_of(saving: Any) -> None:
-    saving.config_set("maxmemory-policy", "allkeys-lru")
+def test_a_redis_that_evicts_is_warned_of(server: Any) -> None:
+    server.config_set("maxmemory-policy", "allkeys-lru")
     (message,) = checked()
     assert (message.id, "allkeys-lru" in message.msg) == ("django_taskq.W021", True)
 
 
-def test_a_redis_that_writes_nothing_to_disk_is_warned_of() -> None:
+def test_a_redis_that_writes_nothing_to_disk_is_warned_of(server: Any) -> None:
+    server.config_set("save", "")
     (message,) = checked()
     assert (message.id, "appendonly" in str(message.hint)) == ("django_taskq.W022", True)
 

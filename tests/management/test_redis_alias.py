@@ -4,12 +4,15 @@ import json
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from django_taskq import get_job
 from django_taskq.jobs.states import State
 from tests.aliases import ON_REDIS, alias_fixture
 from tests.app import tasks
+from tests.redis_alias import REDIS_ENTRY
 from tests.running import run_due, run_to_end
 
 alias = alias_fixture(ON_REDIS)
@@ -54,3 +57,20 @@ def test_jobs_that_match_are_canceled_and_shown(
     listed = told(capsys, "job", "list", "--backend", alias)
     assert {job["id"] for job in listed} == {wanted.id, ended.id, again.id}
     run_due(alias)
+
+
+@pytest.mark.parametrize(
+    "words", [("taskq", "stats"), ("job", "list"), ("queue", "size", "mail")], ids=" ".join
+)
+def test_a_redis_that_does_not_answer_is_told_of_in_a_sentence(
+    alias: str, words: tuple[str, ...]
+) -> None:
+    gone = {**settings.CACHES["jobs"], "LOCATION": "redis://127.0.0.1:1/0"}
+    with (
+        override_settings(
+            CACHES={**settings.CACHES, "gone": gone},
+            TASKS={alias: {**REDIS_ENTRY, "OPTIONS": {**REDIS_ENTRY["OPTIONS"], "CACHE": "gone"}}},
+        ),
+        pytest.raises(CommandError, match="The store cannot do it: ConnectionError"),
+    ):
+        call_command(*words, "--backend", alias)

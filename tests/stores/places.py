@@ -1,5 +1,6 @@
 """Where a store of the contract stands: how it is opened, and its back doors."""
 
+import atexit
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -151,7 +152,9 @@ class RedisPlace:
 @cache
 def redis_client() -> Any:
     """Return a client of the Redis of this run."""
-    return Redis.from_url(servers.url_of("valkey"))
+    client = Redis.from_url(servers.url_of("valkey"))
+    atexit.register(client.close)
+    return client
 
 
 type Place = MemoryPlace | DatabasePlace | RedisPlace

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.states import ENDED
 from django_taskq.stores.archive import Archive, KeptJob
 from django_taskq.stores.redis.codec import read_failure, read_moment
 from django_taskq.stores.redis.job import RedisJob
@@ -50,9 +51,11 @@ class Archiver:
             self._scripts.run("turn", token, 0)
 
     def _move(self, seqs: Sequence[str]) -> int:
-        jobs = list(self._moves.load(seqs).values())
+        # One that was retried since they were listed has not ended any more.
+        found = self._moves.load(seqs)
+        jobs = [job for job in found.values() if job.state in ENDED]
         self._archive.keep([kept_of(job) for job in jobs])
-        fences: list[str] = []
+        fences = [part for seq in seqs if seq not in found for part in (seq, "", "")]
         for job in jobs:
             fences += (job.seq, str(job.attempt), job.rev)
         self._scripts.run("drop", *fences)

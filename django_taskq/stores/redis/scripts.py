@@ -53,12 +53,14 @@ class Scripts:
         self.keys = keys
         self._clock = clock
         self._known_flags: str | None = None
+        self._is_used = False
 
     def run(self, name: str, *arguments: Argument) -> Any:
         """Run a script and return what it returns."""
         clock = given_clock() or self._clock
         now = "" if clock is None else write_moment(clock())
         client, tag = self.client(), self.keys.tag
+        self._is_used = True
         flags = "" if name in FILLING else self._flags(client)
         try:
             return client.evalsha(digest_of(name, flags), 1, tag, now, *arguments)
@@ -67,7 +69,9 @@ class Scripts:
             return client.eval(text_of(name, flags), 1, tag, now, *arguments)
 
     def close(self) -> None:
-        """Close the connections that nobody uses now; the next run opens another one."""
+        """Give up the connections that nobody uses; the next run opens new ones."""
+        if not self._is_used:
+            return
         pool = self.client().connection_pool
         if isinstance(pool, BlockingConnectionPool):
             # Before redis-py 8 it knows no other way than all of them.

@@ -317,7 +317,7 @@ class RedisStore(Store):
         return self._wakeups.wait_ended(ids, timeout)
 
     def close(self) -> None:
-        """Give up subscriptions, connections, and what the archive holds open."""
+        """Give up subscriptions, idle connections, and what the archive holds open."""
         self._wakeups.close()
         self.scripts.close()
         self._archive.close()

@@ -17,6 +17,7 @@ from django_taskq.jobs.states import State
 from django_taskq.jobs.xcom import XComFilter
 from django_taskq.models import Attempt, Job
 from django_taskq.stores.base import Change, JobFilter, RunFilter
+from tests.deadlines import wait_until
 from tests.stores.contracts.naming import enter, named
 from tests.stores.contracts.xcom import pulled, push, xcom
 from tests.stores.jobs import (
@@ -27,6 +28,7 @@ from tests.stores.jobs import (
     failure,
     finish,
     insert,
+    insert_later,
     insert_many,
     join,
     record,
@@ -146,6 +148,23 @@ def test_a_job_that_is_retried_while_it_is_archived_stays(
     assert [job.state for job in Job.objects.all()] == [State.SUCCESSFUL]
 
 
+def test_a_job_that_is_retried_just_before_it_is_archived_leaves_no_row(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = insert(store)
+    finish(store, failure(claim_one(store)))
+    load = store._archiver._moves.load
+
+    def retry_and_load(seqs: Any) -> Any:
+        store.retry([id])
+        return load(seqs)
+
+    monkeypatch.setattr(store._archiver._moves, "load", retry_and_load)
+    store.archive(10)
+    monkeypatch.undo()
+    assert (state(store, id), Job.objects.count()) == (State.READY, 0)
+
+
 def test_a_stale_archive_does_not_write_over_what_came_after(store: Any) -> None:
     id = insert(store)
     finish(store, failure(claim_one(store)))
@@ -230,6 +249,21 @@ def test_scripts_that_were_flushed_are_sent_again(store: Any) -> None:
     insert(store)
     redis_client().script_flush()
     assert claim_one(store)
+
+
+def test_jobs_that_redis_has_evicted_hold_nobody_up(store: Any) -> None:
+    ready, _ = insert_many(store, 2)
+    later = insert_later(store, 0.05)
+    ended = insert(store, queue="other")
+    finish(store, success(claim(store, queues=("other",))[0]))
+    for id in (ready, later, ended):
+        redis_client().delete(store.scripts.keys.name("job:", f"{record(store, id).seq:016d}"))
+    wait_until(lambda: store.promote(10).next_in is None, what="the evicted job to be due")
+
+    assert len(claim(store, 5)) == 1
+    assert claim(store, 5) == []
+    store.archive(10)
+    assert store.archive(10) == 0
 
 
 # What it does a piece at a time, so that Redis serves others in between.

@@ -18,6 +18,9 @@ for at = 2, #ARGV, 3 do
     redis.call('ZREM', P .. 'jobs', job.id)
     redis.call('ZREM', P .. 'ended', job.seq)
     gone[#gone + 1] = job.seq
+  elseif not job then
+    -- Evicted: there is nothing left to keep.
+    redis.call('ZREM', P .. 'ended', ARGV[at])
   end
 end
 return #gone

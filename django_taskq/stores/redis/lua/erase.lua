@@ -14,7 +14,7 @@ end
 for _, key in ipairs(keys) do
   local slot = P .. 'slot:' .. slot_of(ARGV[2], key)
   for _, number in ipairs(redis.call('ZRANGE', slot, 0, most - count - 1)) do
-    remove(number)
+    remove(number, ARGV[2], key)
     count = count + 1
   end
   if count >= most then

@@ -10,6 +10,10 @@ local function hand_out(seq, worker, at)
     'HMGET', key, 'attempt', 'task', 'id', 'spec', 'enqueued', 'tries', 'lost', 'started',
     'workers', 'metadata', 'ctx', 'attempts', 'begun', 'parked', 'schedule'
   )
+  if not job[3] then
+    -- Evicted: its number is all that was left of it.
+    return
+  end
   local attempt = text((job[1] or 0) + 1)
   redis.call(
     'HSET', key, 'state', 'RUNNING', 'worker', worker, 'claimed', NOW, 'attempt', attempt

@@ -158,10 +158,11 @@ if wanted > 0 and is_all and #seen == 1 and #seen[1] == 5 and not RULES and seen
   local band, queue, gate, tenant = unpack(seen[1])
   local at = parts_of(band .. ':' .. #queue .. ':0:' .. queue .. tenant)
   local key = P .. 'lane:' .. at.lane
-  for _, seq in ipairs(redis.call('ZRANGE', key, 0, wanted - 1)) do
+  local first = redis.call('ZRANGE', key, 0, wanted - 1)
+  for _, seq in ipairs(first) do
     hand_out(seq, worker, at)
   end
-  redis.call('ZREMRANGEBYRANK', key, 0, #held - 1)
+  redis.call('ZREMRANGEBYRANK', key, 0, #first - 1)
   tidy_lane(at.lane)
   local told = settle_hand(worker)
   told[5], told[6], told[7], told[8] = band, queue, tenant, seen[1][5]

@@ -9,12 +9,17 @@ local due = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, ARG
 for _, seq in ipairs(due) do
   local job = load_job(seq)
   local key = P .. 'job:' .. seq
-  leave(job)
-  job.state = 'READY'
-  redis.call('HSET', key, 'state', 'READY', 'eligible', redis.call('HGET', key, 'due'))
-  redis.call('HINCRBY', key, 'rev', 1)
-  redis.call('HDEL', key, 'due')
-  enter(job)
+  if job then
+    leave(job)
+    job.state = 'READY'
+    redis.call('HSET', key, 'state', 'READY', 'eligible', redis.call('HGET', key, 'due'))
+    redis.call('HINCRBY', key, 'rev', 1)
+    redis.call('HDEL', key, 'due')
+    enter(job)
+  else
+    -- Evicted: its number is all that was left of it.
+    redis.call('ZREM', P .. 'due', seq)
+  end
 end
 settle()
 local first = redis.call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')

@@ -40,9 +40,11 @@ local function top_of(slot, by)
     local page = redis.call('ZREVRANGE', P .. 'slot:' .. slot, from, from + 19)
     for _, number in ipairs(page) do
       local found = redis.call(
-        'HMGET', P .. 'xcom:' .. number, 'expires', 'job', 'attempt', 'kept', 'by'
+        'HMGET', P .. 'xcom:' .. number, 'expires', 'job', 'attempt', 'kept', 'by', 'pushed'
       )
-      if (by == '' or found[5] == by) and is_read(found[1], found[2], found[3], found[4]) then
+      -- One without a time was evicted.
+      if found[6] and (by == '' or found[5] == by)
+        and is_read(found[1], found[2], found[3], found[4]) then
         return number
       end
     end
@@ -53,13 +55,17 @@ local function top_of(slot, by)
   end
 end
 
--- Delete a value, and what stood for it.
-local function remove(number)
+-- Delete a value, and what stood for it. Of one that was evicted only who asks may know its place.
+local function remove(number, space, key)
   local found = redis.call('HMGET', P .. 'xcom:' .. number, 'space', 'key', 'job')
-  local space, key, pushed = found[1], found[2], P .. 'pushed:' .. (found[3] or '')
-  local slot = slot_of(space, key)
+  local pushed = P .. 'pushed:' .. (found[3] or '')
+  space, key = found[1] or space, found[2] or key
   redis.call('DEL', P .. 'xcom:' .. number)
   redis.call('ZREM', P .. 'expiring', number)
+  if not space then
+    return
+  end
+  local slot = slot_of(space, key)
   redis.call('ZREM', P .. 'slot:' .. slot, number)
   if redis.call('EXISTS', P .. 'slot:' .. slot) == 0 then
     redis.call('ZREM', P .. 'space:' .. space, key)
