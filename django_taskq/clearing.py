@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
-from django_taskq.control import cancel_known, database_of
+from django_taskq.control import cancel_known, database_of, store_of
+from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Band
 from django_taskq.jobs.states import State
 from django_taskq.models import Job
-from django_taskq.stores.base import JobFilter
+from django_taskq.stores.base import JobFilter, Store
 
 BATCH = 1000
 # Ids are read so many at a time: what waits behind jobs of other queues is walked to less often.
@@ -62,21 +63,46 @@ def cancel_matching(alias: str, wanted: JobFilter) -> Iterator[Canceled]:
 
 def count_matching(alias: str, wanted: JobFilter) -> int:
     """Return how many jobs `cancel_matching` would cancel, or ask to stop, now."""
+    store = store_of(alias)
+    if not store.has_rows:
+        states = [each[0]["state"] for each in _searches(wanted, _SEARCHES)]
+        return sum(len(_find(store, wanted, state)) for state in dict.fromkeys(states))
     found = _jobs(alias, wanted)
     return sum(found.filter(**each).count() for each, _ in _searches(wanted, _SEARCHES))
 
 
 def _cancel(alias: str, wanted: JobFilter, searches: _Searches) -> Iterator[Canceled]:
+    found = _found_here if store_of(alias).has_rows else _found_elsewhere
+    for ids in found(alias, wanted, searches):
+        changes = cancel_known(ids, alias)
+        yield Canceled(
+            sum(change.after == State.CANCELED != change.before for change in changes),
+            sum(change.is_asked for change in changes),
+        )
+
+
+def _found_here(alias: str, wanted: JobFilter, searches: _Searches) -> Iterator[list[str]]:
+    """Return the ids of rows that match, in batches that are gone when the next is asked for."""
     every = Job._default_manager.using(database_of(alias))
     last = every.order_by("-pk").values_list("pk", flat=True).first() or 0
     found = _jobs(alias, wanted).filter(pk__lte=last)
     for state, order in _searches(wanted, searches):
-        for ids in _read(found.filter(**state).order_by(*order)):
-            changes = cancel_known(ids, alias)
-            yield Canceled(
-                sum(change.after == State.CANCELED != change.before for change in changes),
-                sum(change.is_asked for change in changes),
-            )
+        yield from _read(found.filter(**state).order_by(*order))
+
+
+def _found_elsewhere(alias: str, wanted: JobFilter, searches: _Searches) -> Iterator[list[str]]:
+    """Return the ids of jobs that match in a store whose waiting jobs are no rows."""
+    store = store_of(alias)
+    began = store.insights().now
+    for state in dict.fromkeys(each[0]["state"] for each in _searches(wanted, searches)):
+        while found := [job for job in _find(store, wanted, state) if job.enqueued_at <= began]:
+            yield from (list(ids) for ids in batched((job.id for job in found), BATCH))
+
+
+def _find(store: Store, wanted: JobFilter, state: str) -> list[JobRecord]:
+    """Return the newest jobs that match in a state; of running ones those not asked to stop."""
+    found = store.find(wanted._replace(state=state, limit=READ))
+    return [job for job in found if job.cancel_asked_at is None]
 
 
 def _jobs(alias: str, wanted: JobFilter) -> QuerySet[Job]:

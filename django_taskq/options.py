@@ -57,6 +57,9 @@ class Options:
     max_results: int = 1000
     start_method: str | None = None
     scheduler: bool = False
+    cache: str = "default"
+    prefix: str = "taskq"
+    durable: bool = True
 
 
 class _Bad(Exception):
@@ -121,6 +124,19 @@ def _bool(value: Any) -> bool:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise _Bad("text that is not empty")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Bad("True or False")
+    return value
+
+
+def _prefix(value: Any) -> str:
+    # Its keys have one hash tag, which ends at the first brace.
+    if not isinstance(value, str) or not value or {"{", "}"} & set(value):
+        raise _Bad("text that is not empty and has no braces")
     return value
 
 
@@ -191,6 +207,11 @@ DURABLE: dict[str, Reader] = COMMON | {
     "LEASE": _seconds(1),
     "POLL_INTERVAL": _seconds(0.01),
     "RETENTION": _retention,
+}
+REDIS: dict[str, Reader] = DURABLE | {
+    "CACHE": _text,
+    "PREFIX": _prefix,
+    "DURABLE": _flag,
 }
 POOL: dict[str, Reader] = COMMON | {
     "MAX_WORKERS": _none_or(_whole(1)),

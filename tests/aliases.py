@@ -7,7 +7,9 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
+from tests.redis_alias import REDIS, REDIS_ENTRY, REDIS_VARIABLE
 from tests.running import DURABLE, POOLS
+from tests.stores.places import redis_client
 
 # Other apps' tables need no flush between tests, which takes most of a test's time otherwise.
 OUR_APPS = ["django_taskq", "tests.app"]
@@ -21,19 +23,44 @@ def on_database(*aliases: str) -> pytest.MarkDecorator:
 EVERY_DURABLE = [pytest.param(alias, marks=on_database(alias)) for alias in DURABLE]
 # Tests of a pool get no database: that it needs none is part of what they prove.
 EVERY_ALIAS = [*POOLS, *EVERY_DURABLE]
+# The alias whose jobs live in Redis; on request, since it is in no other test's TASKS.
+ON_REDIS = pytest.param(REDIS, marks=on_database("default"))
 every_durable = pytest.mark.parametrize("durable", EVERY_DURABLE)
 
 
-def alias_fixture() -> Any:
-    """Return a fixture `alias` that runs a test on every alias, each time with a new store."""
+def alias_fixture(*others: Any) -> Any:
+    """Return a fixture `alias` that runs a test on every alias, each time with a new store.
 
-    @pytest.fixture(params=EVERY_ALIAS, name="alias")
-    def fresh_alias(request: pytest.FixtureRequest) -> Iterator[str]:
+    `others` are parameters beside them, such as ON_REDIS.
+    """
+
+    @pytest.fixture(params=[*EVERY_ALIAS, *others], name="alias")
+    def fresh_alias(
+        request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[str]:
+        tasks = settings.TASKS
+        if request.param == REDIS:
+            # For the processes that a test starts, which read the settings anew.
+            monkeypatch.setenv(REDIS_VARIABLE, "1")
+            tasks = {**tasks, REDIS: REDIS_ENTRY}
+            empty_redis()
         # Changed settings make Django and django_taskq drop all they have made from TASKS.
-        with override_settings(TASKS=settings.TASKS):
+        with override_settings(TASKS=tasks):
             yield request.param
 
     return fresh_alias
+
+
+def database_of(alias: str) -> str:
+    """Return the database that keeps the rows of an alias."""
+    return "default" if alias == REDIS else alias
+
+
+def empty_redis() -> None:
+    """Delete all that tests of this process have left in Redis."""
+    client = redis_client()
+    for key in client.scan_iter(f"{{{REDIS_ENTRY['OPTIONS']['PREFIX']}:*", count=1000):
+        client.delete(key)
 
 
 def with_options(*aliases: str, **options: Any) -> override_settings:

@@ -1,6 +1,9 @@
 """Settings of the tests; reading them starts the servers of the run, once for all processes."""
 
+import os
+
 from tests import servers
+from tests.redis_alias import REDIS, REDIS_ENTRY, REDIS_VARIABLE
 from tests.servers import mysql, postgresql
 from tests.servers.process import run_directory
 from tests.settings_static import *  # noqa: F403  the part that needs no server
@@ -30,6 +33,16 @@ TASKS = {
         "OPTIONS": {"DATABASE": "postgresql"},
     },
 }
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "jobs": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": servers.url_of("valkey"),
+    },
+}
+if REDIS_VARIABLE in os.environ:
+    TASKS[REDIS] = REDIS_ENTRY
 
 if mysql.is_wanted():
     mysql.install_driver()

@@ -15,14 +15,14 @@ from django_taskq.exceptions import JobCanceled
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.states import State
 from django_taskq.signals import attempt_failed
-from tests.aliases import alias_fixture, with_options
+from tests.aliases import ON_REDIS, alias_fixture, with_options
 from tests.app import gates, journal, tasks
 from tests.deadlines import wait_until
 from tests.ears import hearing
 from tests.handing import handing_out
 from tests.running import running
 
-alias = alias_fixture()
+alias = alias_fixture(ON_REDIS)
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ import django_taskq
 from django_taskq import get_job
 from django_taskq.exceptions import InvalidTaskOption
 from django_taskq.tenancy import current_tenant
-from tests.aliases import alias_fixture, with_options
+from tests.aliases import ON_REDIS, alias_fixture, with_options
 from tests.app import tasks
 from tests.running import run_due
 
-alias = alias_fixture()
+alias = alias_fixture(ON_REDIS)
 
 PATH = f"{__name__}.tenant_of_request"
 request = {"tenant": "from-the-request"}

@@ -67,6 +67,15 @@ def foreign(spec: JobSpec, upstream: Upstream, tenant: str) -> InvalidPipeline:
     )
 
 
+def without_rows(backend: str) -> InvalidPipeline:
+    """Return the error about dependencies where jobs are not backed by rows."""
+    return InvalidPipeline(
+        f"Expected jobs that wait for no others, since TASKS[{backend!r}] has OPTIONS['DURABLE'] "
+        "set to False: depends_on, pipelines and map() would wait for what Redis alone may lose. "
+        "Enqueue them on an alias whose jobs are rows."
+    )
+
+
 def check_cycles(upstreams: Mapping[int, Iterable[int]]) -> None:
     """Check that no new job waits for itself, by whatever way. Raise InvalidPipeline.
 

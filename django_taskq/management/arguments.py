@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import Error as DatabaseError
 from django.tasks import task_backends
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -19,6 +18,7 @@ from django_taskq.jobs import payload
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.tenants import Tenants
 from django_taskq.named_pools import ALL
+from django_taskq.stores.failures import failures
 from django_taskq.tenancy import check_tenant
 from django_taskq.worker.loop import told
 
@@ -95,10 +95,12 @@ def wanted_aliases(given: Sequence[str] | None) -> list[str]:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn an error of the database into one sentence of the command."""
+    """Turn an error of the database, or of Redis, into one sentence of the command."""
     try:
         yield
-    except DatabaseError as error:
+    except Exception as error:
+        if not isinstance(error, failures()):
+            raise
         raise CommandError(f"The store cannot do it: {told(error)}", returncode=CANNOT) from error
 
 

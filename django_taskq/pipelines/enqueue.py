@@ -17,6 +17,7 @@ from django_taskq.jobs.inputs import with_inputs
 from django_taskq.jobs.origin import NO_ORIGIN, TriggerRule, Upstream
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.unique import unique_key
+from django_taskq.jobs.upstreams import without_rows
 from django_taskq.pipelines.pipeline import Pipeline, Step
 from django_taskq.pipelines.plan import Plan, plan_of, task_id_of
 from django_taskq.pipelines.results import Results
@@ -32,6 +33,8 @@ def enqueue(pipeline: Pipeline, tenant: str | None, backend: str | None) -> Pipe
     owner: Any = task_backends[alias]
     if not hasattr(owner, "enqueue_placed"):
         raise InvalidTaskBackend(f"The backend {alias!r} is not one of django_taskq.")
+    if not owner.store.has_edges:
+        raise without_rows(alias)
     calls = _calls(plan, alias)
     run_id = new_id()
     limit: int = owner.settings.max_map_length

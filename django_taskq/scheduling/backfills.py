@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError
-
 from django_taskq.control import cancel_known, store_of
 from django_taskq.exceptions import InvalidSchedule, JobUnloadable
 from django_taskq.jobs.limits import check_max_running
@@ -108,7 +106,7 @@ def advance_all(place: Place, store: Store) -> bool:
     for id in found.values_list("pk", flat=True):
         try:
             has_more = advance(place, store, id) or has_more
-        except (OperationalError, InterfaceError):
+        except store.outages:
             raise
         except JobUnloadable as error:
             logger.warning("Backfill %d waits for a worker that has its task: %s", id, error)

@@ -154,7 +154,8 @@ class Round:
         keys = [item.spec.unique_key for item in planned if item.spec and item.spec.unique_key]
         if not keys:
             return planned
-        taken = set(self._store.holders(list(dict.fromkeys(keys))))
+        holders = self._store.holders(list(dict.fromkeys(keys)))
+        taken = {key: holder.id for key, holder in holders.items()}
         return [_skip_held(item, taken) for item in planned]
 
     def _write_ticks(self, planned: Sequence[Planned]) -> list[Planned]:
@@ -202,12 +203,12 @@ class Round:
         write_columns(self._place, rows, _COLUMNS)
 
 
-def _skip_held(item: Planned, taken: set[str]) -> Planned:
+def _skip_held(item: Planned, taken: dict[str, str]) -> Planned:
     key = None if item.spec is None else item.spec.unique_key
     if item.spec is None or key is None:
         return item
-    if key not in taken:
-        taken.add(key)
+    if taken.setdefault(key, item.spec.id) == item.spec.id:
+        # Nobody's, or that of its own job, stored by who died before the row was written.
         return item
     tick = item.tick
     tick.decision, tick.job_id = Decision.SKIPPED, None

@@ -12,7 +12,6 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 
 from django_taskq.models import Schedule
@@ -77,7 +76,7 @@ class Scheduler:
         """Fire a batch of schedules; return how many there were."""
         try:
             return self._settle(lambda now: self._due(now)[:limit])
-        except (OperationalError, InterfaceError):
+        except self._store.outages:
             raise
         except Exception:
             # The row of one of them breaks the whole: which one shows where each is alone.
@@ -90,7 +89,7 @@ class Scheduler:
         for id in ids:
             try:
                 self._settle(lambda now, id=id: self._due(now).filter(pk=id))  # type: ignore[misc]
-            except (OperationalError, InterfaceError):
+            except self._store.outages:
                 raise
             except Exception as error:
                 self._break(id, error)

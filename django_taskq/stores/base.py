@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
+from django.db import InterfaceError, OperationalError
+
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.insights import Insights
@@ -132,14 +134,20 @@ class RunFilter(NamedTuple):
 class Store(ABC):
     """Holds the jobs of one backend alias. Methods are safe to call from any thread.
 
-    `is_local` says that the jobs live in this process, so that no verb waits for I/O.
+    `is_local` says that the jobs live in this process, so that no verb waits for I/O, `has_rows`
+    that all jobs are rows, not only those that have ended.
     `is_transactional` says that an insert is part of the transaction in which it is made, on the
     database of the job rows; a store that is not takes a spec with an id that it has as done.
+    `has_edges` says that jobs may wait for others, and so that there are pipelines.
+    `outages` are the errors that pass by themselves once what the store stands on answers again.
     `xcoms` are the values that jobs hand to one another.
     """
 
     is_local: ClassVar[bool] = False
+    has_rows: ClassVar[bool] = False
     is_transactional: ClassVar[bool] = False
+    has_edges: ClassVar[bool] = True
+    outages: ClassVar[tuple[type[Exception], ...]] = (OperationalError, InterfaceError)
     xcoms: XComs
 
     def __init__(self, alias: str, options: Options) -> None:
@@ -340,6 +348,13 @@ class Store(ABC):
         What is known to have started goes the way of `lose`, and so does the one job of a solo
         worker, which starts it at once. A job merely claimed goes back free.
         """
+
+    def archive(self, limit: int) -> int:
+        """Move at most `limit` ended jobs to where they are kept; return how many.
+
+        Nothing to do for a store that keeps jobs where they end.
+        """
+        return 0
 
     def catch_up(self, limit: int) -> int:
         """Move jobs that wait for what has ended already, since who had to tell them has died.

@@ -7,7 +7,7 @@ from time import monotonic
 
 from django_taskq.jobs.counts import Ending
 from django_taskq.stores.base import Reaped, Store
-from django_taskq.worker.loop import LONGEST_PAUSE
+from django_taskq.worker.loop import LONGEST_PAUSE, told
 from django_taskq.worker.reports import report_canceled, report_lost
 from django_taskq.worker.tally import Tally
 
@@ -15,6 +15,9 @@ logger = logging.getLogger("django_taskq.worker")
 
 PROMOTE_LIMIT = 1000
 PRUNE_LIMIT = 1000
+ARCHIVE_LIMIT = 2000
+# Seconds between two looks at what has ended while jobs end.
+ARCHIVE_EVERY = 0.5
 PRUNE_EVERY = 60.0
 IDLE_PAUSE = 3.5
 # Seconds between two looks at what operators say of tenants and queues, give or take JITTER of
@@ -65,8 +68,16 @@ class Upkeep:
             self._was_cut_off = True
             raise
 
+    def end(self) -> None:
+        """Archive what has ended, for want of another worker that would."""
+        try:
+            while self._store.archive(ARCHIVE_LIMIT) >= ARCHIVE_LIMIT:
+                pass
+        except Exception as error:
+            logger.warning("Ended jobs stay where they are for now: %s", told(error))
+
     def _keep(self) -> float:
-        pause = self._promote()
+        pause = min(self._promote(), self._archive())
         now = monotonic()
         if now >= self._refresh_at:
             self._refresh()
@@ -94,6 +105,12 @@ class Upkeep:
         if promoted.count >= PROMOTE_LIMIT:
             return 0.0
         return IDLE_PAUSE if promoted.next_in is None else min(IDLE_PAUSE, promoted.next_in)
+
+    def _archive(self) -> float:
+        archived = self._store.archive(ARCHIVE_LIMIT)
+        if not archived:
+            return IDLE_PAUSE
+        return 0.0 if archived >= ARCHIVE_LIMIT else ARCHIVE_EVERY
 
     def _refresh(self) -> None:
         if self._store.refresh():

@@ -319,6 +319,7 @@ class Worker:
         farewell.wait_for_running(self.progressed)
         farewell.close_crew()
         self._upkeep_loop.stop()
+        self._upkeep.end()
         self._heartbeat_loop.stop()
         self._crew.tally.hand_over(self.store)
         farewell.leave(self.worker_id)

@@ -1,4 +1,4 @@
-"""Every test here runs on a thread pool, a process pool and each database of the run."""
+"""Every test here runs on a thread pool, a process pool, each database of the run, and Redis."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,14 +7,14 @@ import pytest
 from django.tasks import task_backends
 
 from django_taskq.backends.base import TaskqBackend
-from tests.aliases import alias_fixture
+from tests.aliases import ON_REDIS, alias_fixture
 from tests.app import tasks
 from tests.running import run_due
 
 type Drain = Callable[..., None]
 type On = Callable[[Any], Any]
 
-alias = alias_fixture()
+alias = alias_fixture(ON_REDIS)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_taskq.backends.base import TaskqBackend
 from django_taskq.stores.base import JobFilter
-from tests.aliases import every_durable, on_database
+from tests.aliases import database_of, every_durable, on_database
 from tests.app import tasks
 from tests.conformance.conftest import Drain, On
 from tests.running import is_durable
@@ -90,7 +90,7 @@ def test_a_job_is_stored_at_once_inside_a_transaction(
 ) -> None:
     task = on(tasks.echo).using(run_after=timedelta(days=1))
     if is_durable(alias):
-        check_enqueue_in_transaction(task, alias)
+        check_enqueue_in_transaction(task, database_of(alias))
     else:
         check_without_database(task)
 

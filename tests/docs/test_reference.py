@@ -16,7 +16,7 @@ import django_taskq
 from django_taskq import context, monitoring, signals, tasks
 from django_taskq.management import commands
 from django_taskq.metrics.families import Page
-from django_taskq.options import DURABLE, PROCESS_POOL
+from django_taskq.options import PROCESS_POOL, REDIS
 from django_taskq.pool_problems import CHECKS
 from tests.docs.pages import ROOT, code, everything, first_column, page, sections
 
@@ -69,7 +69,7 @@ def test_the_table_of_a_command_has_its_arguments_and_no_other(name: str) -> Non
 
 def test_the_keys_of_options_are_described_and_no_other() -> None:
     described = set(first_column(sections(page("backends"))["Options"]))
-    assert described == set(DURABLE | PROCESS_POOL)
+    assert described == set(REDIS | PROCESS_POOL)
 
 
 def test_the_keys_of_a_pool_are_described_and_no_other() -> None:

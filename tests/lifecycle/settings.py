@@ -17,6 +17,9 @@ DATABASES = {
     "stage": _given["database"],
 }
 TASKS = _given["tasks"]
+CACHES = _given["caches"] or {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
 TASKQ = {"WORKERS": _given["pools"]}
 
 if DATABASES["stage"]["ENGINE"].endswith("mysql"):

@@ -36,6 +36,8 @@ class Stage:
     def __init__(self, database: dict[str, Any], directory: Path, settings: Any) -> None:
         self.database = database
         self.directory = directory
+        self.backend = "django_taskq.backends.DatabaseBackend"
+        self.caches: dict[str, Any] = {}
         self.options: dict[str, Any] = {"DATABASE": ALIAS}
         self.pools: dict[str, dict[str, Any]] = {}
         self.journal = Journal(directory / "journal")
@@ -64,6 +66,7 @@ class Stage:
             "database": database or self.database,
             "tasks": self._tasks(),
             "pools": self.pools,
+            "caches": self.caches,
         }
         python_path = [str(ROOT), os.environ.get("PYTHONPATH")]
         return {
@@ -145,7 +148,7 @@ class Stage:
     def _tasks(self) -> dict[str, Any]:
         return {
             "default": {
-                "BACKEND": "django_taskq.backends.DatabaseBackend",
+                "BACKEND": self.backend,
                 "QUEUES": [],
                 "OPTIONS": self.options,
             }

@@ -1,4 +1,4 @@
-"""The stage of the scheduler's tests, on every database of the run and in memory."""
+"""The stage of the scheduler's tests, on every database of the run, in memory and in Redis."""
 
 from collections.abc import Iterator
 
@@ -7,18 +7,23 @@ from django.conf import settings
 from django.test import override_settings
 
 from django_taskq.testing import held
-from tests.aliases import EVERY_DURABLE, on_database, with_options
+from tests.aliases import EVERY_DURABLE, ON_REDIS, empty_redis, on_database, with_options
+from tests.redis_alias import REDIS, REDIS_ENTRY
 from tests.scheduling.stage import Stage, staged
 
-EVERY_PLACE = [*EVERY_DURABLE, pytest.param("threads", marks=on_database("default"))]
+EVERY_PLACE = [*EVERY_DURABLE, ON_REDIS, pytest.param("threads", marks=on_database("default"))]
 
 
 @pytest.fixture(params=EVERY_PLACE)
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """An alias with no schedules yet; a pool ticks and runs nothing by itself."""
     alias = request.param
+    tasks = settings.TASKS
+    if alias == REDIS:
+        tasks = {**tasks, REDIS: REDIS_ENTRY}
+        empty_redis()
     if alias != "threads":
-        with override_settings(TASKS=settings.TASKS), staged(alias) as made:
+        with override_settings(TASKS=tasks), staged(alias) as made:
             yield made
         return
     with (

@@ -1,19 +1,24 @@
 """What happens beside a scheduler, and between its statements."""
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connections, transaction
 from django.test import override_settings
+from redis.exceptions import ResponseError
 
 from django_taskq.models import Schedule, Tick
 from django_taskq.scheduling import round as rounds
 from django_taskq.scheduling.round import Round
 from django_taskq.scheduling.scheduler import Scheduler
-from tests.aliases import on_database
+from tests.aliases import empty_redis, on_database
+from tests.redis_alias import REDIS, REDIS_ENTRY
 from tests.scheduling.stage import NOON, Stage, staged
+from tests.stores.jobs import claim_one, finish, join, success
 
 
 @pytest.mark.parametrize("verb", ["_write_ticks", "_insert", "_move"])
@@ -31,10 +36,67 @@ def test_what_dies_between_two_statements_leaves_nothing_and_the_next_one_fires(
         with pytest.raises(OperationalError):
             stage.tick()
     assert stage.decisions(schedule) == []
-    assert stage.jobs() == []
+    # In Redis the job is no part of the transaction: its id is what makes it one job.
+    is_apart = not (stage.store.is_transactional or stage.store.is_local)
+    assert len(stage.jobs()) == (verb == "_move" and is_apart)
     stage.tick(Scheduler(stage.store))
     assert stage.decisions(schedule) == ["fired"]
     assert len(stage.jobs()) == 1
+
+
+@pytest.fixture
+def in_redis() -> Iterator[Stage]:
+    """An alias of Redis with no schedules yet."""
+    empty_redis()
+    with override_settings(TASKS={**settings.TASKS, REDIS: REDIS_ENTRY}), staged(REDIS) as made:
+        yield made
+
+
+@on_database("default")
+@pytest.mark.parametrize("is_archived", [False, True])
+def test_a_tick_that_is_fired_again_in_redis_finds_its_job_even_if_that_has_ended(
+    in_redis: Stage, monkeypatch: pytest.MonkeyPatch, is_archived: bool
+) -> None:
+    stage, store = in_redis, in_redis.store
+    schedule = stage.add(options='{"task_id":"nightly"}')
+    stage.move(minutes=5)
+
+    def die(*args: Any) -> None:
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Round, "_move", die)
+        with pytest.raises(OperationalError):
+            stage.tick()
+    if is_archived:
+        join(store)
+        finish(store, success(claim_one(store)))
+        assert store.archive(10) == 1
+    stage.tick(Scheduler(store))
+    (job,), (tick,) = stage.jobs(), stage.ticks(schedule)
+    assert (tick.decision, str(tick.job_id)) == ("fired", job.id)
+    assert (job.schedule_id, job.scheduled_for) == (schedule.pk, NOON + timedelta(minutes=5))
+    assert store.insights().depth() == (0 if is_archived else 1)
+
+
+@on_database("default")
+def test_a_redis_that_takes_no_jobs_switches_no_schedule_off(
+    in_redis: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = in_redis.add()
+    in_redis.move(minutes=5)
+
+    def refuse(*args: Any) -> None:
+        raise ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(in_redis.store, "insert", refuse)
+        with pytest.raises(ResponseError):
+            in_redis.tick()
+    in_redis.tick()
+    schedule.refresh_from_db()
+    assert schedule.enabled
+    assert in_redis.decisions(schedule) == ["fired"]
 
 
 def test_one_row_that_breaks_the_whole_batch_is_found_and_switched_off(

@@ -13,13 +13,13 @@ from django_taskq.models import Schedule, Tick
 from django_taskq.scheduling.places import can_tick, database_of
 from django_taskq.scheduling.scheduler import LONGEST_IDLE, SHORTEST_IDLE, Scheduler
 from django_taskq.stores.base import JobFilter
-from tests.aliases import on_database, with_options
+from tests.aliases import EVERY_DURABLE, ON_REDIS, alias_fixture, on_database, with_options
 from tests.deadlines import wait_until
 from tests.running import run_to_end, running
 from tests.scheduling import tasks
-from tests.scheduling.conftest import EVERY_PLACE
 from tests.scheduling.stage import NOON, Stage
 
+alias = alias_fixture(ON_REDIS)
 PATH = "tests.scheduling.tasks.when"
 POOLS = [pytest.param(alias, marks=on_database("default")) for alias in ("threads", "processes")]
 
@@ -46,7 +46,7 @@ def job_of(alias: str, schedule: Schedule) -> JobRecord:
     return get_job(str(tick.job_id), alias)
 
 
-@pytest.mark.parametrize("alias", EVERY_PLACE[:-1])
+@pytest.mark.parametrize("alias", [*EVERY_DURABLE, ON_REDIS], indirect=True)
 def test_a_worker_fires_schedules_beside_its_jobs(alias: str) -> None:
     schedule = add_due(alias)
     with running(alias, is_scheduler=True):
@@ -68,7 +68,7 @@ def test_the_process_that_holds_a_pool_ticks_if_it_was_told_to(alias: str) -> No
         assert job.result == f'"{job.scheduled_for.isoformat()}"'
 
 
-@pytest.mark.parametrize("alias", EVERY_PLACE[:1])
+@pytest.mark.parametrize("alias", EVERY_DURABLE[:1])
 def test_a_job_of_no_schedule_has_no_instant(alias: str) -> None:
     assert run_to_end(alias, tasks.when.using(backend=alias).enqueue()).return_value is None
 

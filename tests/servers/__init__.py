@@ -39,6 +39,7 @@ def ensure() -> None:
     Call it from the main thread: a server ends with the thread that started it.
     """
     url_of("postgresql")
+    url_of("valkey")
     if mysql.is_wanted():
         url_of("mysql")
 

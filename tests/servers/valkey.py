@@ -52,9 +52,23 @@ def _installed_program() -> Path:
     )
 
 
+def program_of(url: str) -> Path:
+    """Return the program of the server at a URL, for another server like it."""
+    named = _ask(url, "INFO server").partition("executable:")[2].partition("\r\n")[0]
+    program = Path(named)
+    if not program.is_file():
+        raise ServerUnavailable(
+            f"This test breaks a server of its own, made with the program {named!r} that the run's"
+            f" Redis names, but it is not on this machine. Leave {CHOICE} unset, or set it to"
+            " `system`."
+        )
+    return program
+
+
 def _start(program: Path) -> str:
     directory = server_directory("valkey")
-    options = ["--bind", "127.0.0.1", "--dir", directory, "--save", "", "--appendonly", "no"]
+    # It counts as one that writes to disk, and never comes to it.
+    options = ["--bind", "127.0.0.1", "--dir", directory, "--save", "86400 1000000000"]
     port = start_server(
         lambda port: [program, "--port", str(port), *options],
         directory,

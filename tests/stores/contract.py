@@ -58,10 +58,13 @@ class Opened:
 
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
-    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, Depending,
-    Growing, Foreseeing, RollingUp,
+    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, RollingUp,
 ):  # fmt: skip
-    """What a store promises."""
+    """What every store promises."""
+
+
+class GraphContract(Opened, Depending, Growing, Foreseeing):
+    """What a store promises beyond, in which jobs may wait for others."""
 
 
 class DurableContract(

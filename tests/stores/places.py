@@ -1,12 +1,15 @@
 """Where a store of the contract stands: how it is opened, and its back doors."""
 
+import atexit
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import pytest
 from django.conf import settings
+from redis import Redis
 
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.states import ENDED, State
@@ -16,6 +19,11 @@ from django_taskq.stores.database import DatabaseStore
 from django_taskq.stores.database.clock import FrozenClock
 from django_taskq.stores.database.vendors import GENERIC, Vendor
 from django_taskq.stores.memory import MemoryStore
+from django_taskq.stores.redis import RedisStore
+from django_taskq.stores.redis.job import RedisJob
+from django_taskq.stores.redis.moves import Moves
+from django_taskq.stores.rules import RuleRows
+from tests import servers
 
 
 class RowsInMemory:
@@ -34,6 +42,8 @@ class MemoryPlace:
 
     name = "memory"
     sets_apart = False
+    # Whether it hands out to the job what the model of fair claims does.
+    is_exact = True
     databases: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -68,6 +78,7 @@ class DatabasePlace:
     """A store in a database of the tests, by its own vendor or by the plain one."""
 
     sets_apart = True
+    is_exact = False
 
     def __init__(self, database: str, vendor: Vendor | None = None) -> None:
         self.database = database
@@ -98,7 +109,55 @@ class DatabasePlace:
         )
 
 
-type Place = MemoryPlace | DatabasePlace
+class RedisPlace:
+    """A store in the Redis of the tests, with an archive in a database."""
+
+    name = "redis"
+    sets_apart = True
+    is_exact = True
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self.databases = frozenset({database})
+
+    def open(self, clock: FrozenClock | None = None, **options: Any) -> Store:
+        """Return a new store under an alias of its own."""
+        alias, read = new_alias(), Options(database=self.database, durable=False, **options)
+        return RedisStore(
+            alias,
+            read,
+            client=redis_client,
+            archive=DatabaseStore(alias, read, clock=clock),
+            rules=RuleRows(self.database).refresh,
+            clock=None if clock is None else lambda: clock.at,
+        )
+
+    def rule(self, store: Store, rules: Rules) -> None:
+        """Have operators say this of tenants and queues, and the store know it."""
+        write_rules(self.database, rules)
+        store.refresh()
+
+    def force(self, store: Any, id: str, state: State) -> None:
+        """Put a job that no worker holds into a state that no verb leads to yet."""
+        moves = Moves(store.scripts)
+
+        def decide(job: RedisJob, now: datetime) -> bool:
+            job.put(state=state, eligible=None, finished=now if state in ENDED else None)
+            return True
+
+        (job,) = moves.load_by_id([id]).values()
+        moves.change([job.seq], decide)
+
+
+@cache
+def redis_client() -> Any:
+    """Return a client of the Redis of this run."""
+    client = Redis.from_url(servers.url_of("valkey"))
+    atexit.register(client.close)
+    return client
+
+
+type Place = MemoryPlace | DatabasePlace | RedisPlace
 
 
 def write_rules(database: str, rules: Rules) -> None:
@@ -126,7 +185,17 @@ def new_alias() -> str:
 
 def every_place() -> list[Any]:
     """Return all places of this run as parameters, each marked with its databases."""
+    return [*places_with_edges(), *redis_places()]
+
+
+def places_with_edges() -> list[Any]:
+    """Return the places in which jobs may wait for others as parameters."""
     return [parameter(MemoryPlace()), *durable_places()]
+
+
+def redis_places() -> list[Any]:
+    """Return the places in Redis as parameters."""
+    return [parameter(RedisPlace("default"))]
 
 
 def durable_places() -> list[Any]:

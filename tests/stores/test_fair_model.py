@@ -36,7 +36,7 @@ from tests.stores import vectors
 from tests.stores.fair_judge import Judge, in_hand
 from tests.stores.fair_model import FairJob, FairModel
 from tests.stores.jobs import outcome
-from tests.stores.places import DatabasePlace, MemoryPlace, Place, parameter
+from tests.stores.places import DatabasePlace, MemoryPlace, Place, RedisPlace, parameter
 from tests.stores.telling import ModelTeller, Telling
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -123,7 +123,7 @@ class FairStory(RuleBasedStateMachine):
     ) -> object:
         own, steal = served
         request = ClaimRequest(worker, limit, queues, free=free, slots=4, tenants=own, steal=steal)
-        if not self.place.sets_apart:
+        if self.place.is_exact:
             expected = self.model.claim(request, self.clock.at, monotonic())
             claims = self.store.claim(request)
             assert told(self.jobs_of(claims)) == told(expected)
@@ -234,19 +234,26 @@ class BrokenPlace(MemoryPlace):
         return opened
 
 
+def examples_of(place: Place, examples: int) -> list[Any]:
+    """Return a place as a parameter, with how many stories are told to it."""
+    known = parameter(place)
+    return [pytest.param(place, examples, id=place.name, marks=known.marks)]
+
+
 @pytest.mark.parametrize("share", [None, SHARE])
-def test_the_memory_store_and_the_model_hand_out_the_same_jobs(share: float | None) -> None:
-    run(MemoryPlace(), share, settings(max_examples=80, stateful_step_count=40))
+@pytest.mark.parametrize(
+    ("place", "examples"),
+    [*examples_of(MemoryPlace(), 80), *examples_of(RedisPlace("default"), 15)],
+)
+def test_a_store_and_the_model_hand_out_the_same_jobs(
+    place: Place, examples: int, share: float | None
+) -> None:
+    run(place, share, settings(max_examples=examples, stateful_step_count=40))
 
 
 @pytest.mark.parametrize(
     ("place", "examples"),
-    [
-        pytest.param(
-            *parameter(place).values, examples, id=place.name, marks=parameter(place).marks
-        )
-        for place, examples in ((DatabasePlace("default"), 15), (DatabasePlace("postgresql"), 10))
-    ],
+    [*examples_of(DatabasePlace("default"), 15), *examples_of(DatabasePlace("postgresql"), 10)],
 )
 def test_a_durable_store_hands_out_what_the_model_allows(place: Place, examples: int) -> None:
     # The same stories each time: new ones are told by whoever raises the number.

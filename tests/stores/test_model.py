@@ -20,7 +20,7 @@ from django_taskq.stores.base import Fence
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.jobs import claim, failure, insert, join, lose, outcome, retry, success
 from tests.stores.model import Model
-from tests.stores.places import DatabasePlace, MemoryPlace, Place, parameter
+from tests.stores.places import DatabasePlace, MemoryPlace, Place, RedisPlace, parameter
 
 SOLO = "solo"
 WORKERS = ("w1", "w2", SOLO)
@@ -140,7 +140,11 @@ class Story(RuleBasedStateMachine):
         pytest.param(
             *parameter(place).values, examples, id=place.name, marks=parameter(place).marks
         )
-        for place, examples in ((MemoryPlace(), 150), (DatabasePlace("default"), 25))
+        for place, examples in (
+            (MemoryPlace(), 150),
+            (DatabasePlace("default"), 25),
+            (RedisPlace("default"), 25),
+        )
     ],
 )
 def test_a_store_and_the_model_tell_the_same_story(place: Place, examples: int) -> None:

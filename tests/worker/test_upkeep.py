@@ -109,6 +109,9 @@ class Rules:
     def promote(self, limit: int) -> Promoted:
         return Promoted(0, None)
 
+    def archive(self, limit: int) -> int:
+        return 0
+
     def reap(self) -> Reaped:
         return Reaped()
 

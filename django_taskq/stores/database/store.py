@@ -22,6 +22,7 @@ from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.models import Job
 from django_taskq.options import Options
+from django_taskq.stores.archive import KeptJob
 from django_taskq.stores.base import (
     Change,
     EdgeRecord,
@@ -64,6 +65,7 @@ class DatabaseStore(Store):
     """
 
     is_transactional: ClassVar[bool] = True
+    has_rows: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -98,6 +100,7 @@ class DatabaseStore(Store):
         self._suspects = Suspects(place)
         self._losses = Losses(place, ripples)
         self._reaping = Reaping(place, self._losses, announce)
+        self._keeping = chosen.keeping(place, ripples)
         self._changes = Changes(
             place, self._inserts.insert, self._inserts.holders, announce, ripples
         )
@@ -309,6 +312,16 @@ class DatabaseStore(Store):
     def particulars(self) -> Particulars:
         """Return what the speed of this store depends on. It may take some seconds."""
         return particulars_of(self._place, self.vendor.settings)
+
+    # The archive of another store.
+
+    def keep(self, jobs: Sequence[KeptJob]) -> None:
+        """Write jobs that ended in another store, in the place of what is kept of them."""
+        self._keeping.keep(jobs)
+
+    def take_out(self, ids: Sequence[str]) -> list[KeptJob]:
+        """Return jobs as they were put in, in the order asked; they stay in it."""
+        return self._keeping.take_out(ids)
 
     # Waking up.
 

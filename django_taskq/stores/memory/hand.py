@@ -1,8 +1,8 @@
 """What a memory store knows of one worker's claims."""
 
 from django_taskq.jobs.fairness import Accounts
+from django_taskq.jobs.turns import Turns
 from django_taskq.stores.memory.job import MemoryJob
-from django_taskq.stores.memory.turns import Turns
 
 
 class Hand:

@@ -7,6 +7,7 @@ from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
 from django_taskq.stores.database.finishes import Finishes
 from django_taskq.stores.database.inserts import Inserts
+from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.leases import Leases
 from django_taskq.stores.database.place import Begin, Place, plainly
 from django_taskq.stores.database.ripples import Ripples
@@ -22,6 +23,7 @@ class Vendor(NamedTuple):
     inserts: type[Inserts]
     claims: type[Claims]
     finishes: type[Finishes]
+    keeping: type[Keeping]
     leases: type[Leases]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
@@ -39,6 +41,7 @@ GENERIC = Vendor(
     inserts=Inserts,
     claims=Claims,
     finishes=Finishes,
+    keeping=Keeping,
     leases=Leases,
     wakeups=Wakeups,
     settings=no_settings,

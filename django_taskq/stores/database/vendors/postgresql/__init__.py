@@ -5,6 +5,7 @@ from django_taskq.stores.database.vendors.generic import GENERIC
 from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
 from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlInserts
+from django_taskq.stores.database.vendors.postgresql.keeping import PostgresqlKeeping
 from django_taskq.stores.database.vendors.postgresql.leases import PostgresqlLeases
 from django_taskq.stores.database.vendors.postgresql.ripples import PostgresqlRipples
 from django_taskq.stores.database.vendors.postgresql.settings import postgresql_settings
@@ -24,6 +25,7 @@ POSTGRESQL = GENERIC._replace(
     inserts=PostgresqlInserts,
     claims=PostgresqlClaims,
     finishes=PostgresqlFinishes,
+    keeping=PostgresqlKeeping,
     leases=PostgresqlLeases,
     wakeups=PostgresqlWakeups,
     settings=postgresql_settings,

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 
 from django_taskq.jobs.lanes import Lane
 
@@ -21,6 +22,16 @@ class Turns:
     def last_tenant(self, queue: str, band: int) -> str:
         """Return whom the worker served last in a queue and band."""
         return self._tenants.get((queue, band), AFTER_ALL)
+
+    def latest(self, count: int) -> list[tuple[str, int, str]]:
+        """Return the queues and bands served last, at most so many, each with its tenant."""
+        latest = islice(reversed(self._tenants.items()), count)
+        return [(queue, band, tenant) for (queue, band), tenant in latest]
+
+    @property
+    def last_queue(self) -> str | None:
+        """The queue that was served last, None where none was."""
+        return None if self._last_queue == AFTER_ALL else self._last_queue
 
     def order_queues(self, queues: Iterable[str]) -> list[str]:
         """Return the queues in the order to serve them: the one served last comes last."""

@@ -1,0 +1,136 @@
+"""How workers and callers sleep until Redis has something for them."""
+
+import select
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from django_taskq.jobs.ids import new_id, parse_id
+from django_taskq.stores.redis.scripts import Scripts
+from django_taskq.stores.wakeup import Wakeup
+
+# redis-py 8 gives up on an answer after five seconds, so nothing blocks for longer than this.
+LONGEST_BLOCK = 2.0
+# Ids per script.
+CHUNK = 500
+
+
+class Ear:
+    """The subscription of one worker, on a connection of its own."""
+
+    def __init__(self, pubsub: Any, channel: str) -> None:
+        self._pubsub = pubsub
+        self._channel = channel
+        self.is_listening = False
+
+    def listen(self) -> None:
+        """Have rings arrive here from now on."""
+        if not self.is_listening:
+            self._pubsub.subscribe(self._channel)
+            # Its answer says that Redis knows of it.
+            self._pubsub.get_message(timeout=LONGEST_BLOCK)
+            self.is_listening = True
+
+    def hears(self) -> bool:
+        """Take in what has arrived; tell whether there was a ring."""
+        is_rung = False
+        while (message := self._pubsub.get_message(timeout=0)) is not None:
+            is_rung = is_rung or message["type"] == "message"
+        return is_rung
+
+    def fileno(self) -> int | None:
+        """Return the file on which rings arrive, None where the library does not tell."""
+        socket = getattr(self._pubsub.connection, "_sock", None)
+        return None if socket is None else int(socket.fileno())
+
+    def close(self) -> None:
+        """Hear no more."""
+        self.is_listening = False
+        with suppress(RedisError, OSError):
+            self._pubsub.close()
+
+
+class Wakeups:
+    """Rings for workers that are armed, and ends of jobs for those who wait for them."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self._lock = threading.Lock()
+        self._ears: dict[str, Ear] = {}
+
+    def arm(self, worker_id: str) -> None:
+        """Ask to be woken from now on."""
+        self._ear(worker_id).listen()
+        self._scripts.run("arm", worker_id)
+
+    def disarm(self, worker_id: str) -> None:
+        """Ask for no more wake-ups; the subscription stays for the next time."""
+        self._scripts.client().srem(self._scripts.keys.name("armed"), worker_id)
+
+    def forget(self, worker_id: str) -> None:
+        """Give up the subscription of a worker."""
+        with self._lock:
+            ear = self._ears.pop(worker_id, None)
+        if ear is not None:
+            ear.close()
+
+    def wait(self, worker_id: str, wakeup: Wakeup, timeout: float) -> None:
+        """Sleep until there was a ring, the wakeup is raised, or the seconds are over."""
+        ear = self._ears.get(worker_id)
+        if ear is None or not ear.is_listening or (file := ear.fileno()) is None:
+            wakeup.wait(timeout)
+            return
+        try:
+            if ear.hears():
+                return
+            select.select([file, wakeup.fileno()], [], [], max(0.0, timeout))
+            ear.hears()
+        except (RedisError, OSError, ValueError):
+            self.forget(worker_id)
+            raise
+
+    def wait_ended(self, ids: Sequence[str], timeout: float | None) -> bool:
+        """Block until all these jobs have ended or are gone; False when the seconds are over."""
+        known = list(dict.fromkeys(id for id in map(parse_id, ids) if id is not None))
+        if not known:
+            return True
+        deadline = None if timeout is None else monotonic() + timeout
+        waiter = new_id()
+        told = self._scripts.keys.name("told:", waiter)
+        try:
+            while self._open(waiter, known):
+                left = LONGEST_BLOCK if deadline is None else deadline - monotonic()
+                if left <= 0:
+                    return False
+                # One end is enough to look again: most wait for one job alone.
+                self._scripts.client().blpop([told], timeout=max(0.001, min(left, LONGEST_BLOCK)))
+            return True
+        finally:
+            with suppress(RedisError):
+                self._scripts.client().delete(told)
+
+    def close(self) -> None:
+        """Give up all subscriptions."""
+        with self._lock:
+            ears, self._ears = self._ears, {}
+        for ear in ears.values():
+            ear.close()
+
+    def _open(self, waiter: str, ids: Sequence[str]) -> bool:
+        return any(
+            self._scripts.run("await", waiter, *ids[start : start + CHUNK])
+            for start in range(0, len(ids), CHUNK)
+        )
+
+    def _ear(self, worker_id: str) -> Ear:
+        with self._lock:
+            ear = self._ears.get(worker_id)
+            if ear is None:
+                channel = self._scripts.keys.name("bell:", worker_id)
+                pubsub = self._scripts.client().pubsub()
+                ear = self._ears[worker_id] = Ear(pubsub, channel)
+        return ear
