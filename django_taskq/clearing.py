@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from django_taskq.control import cancel_known, database_of, store_of
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Band
 from django_taskq.jobs.states import State
 from django_taskq.models import Job
-from django_taskq.stores.base import JobFilter, Store
+from django_taskq.stores.base import Store
 
 BATCH = 1000
 # Ids are read so many at a time: what waits behind jobs of other queues is walked to less often.

@@ -12,14 +12,16 @@ from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
 from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
 
 from django_taskq.exceptions import JobStateError, JobUnloadable, WaitTimeout
+from django_taskq.jobs.change import UNSEEN, Change
 from django_taskq.jobs.explanation import explain
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.loading import load_task
 from django_taskq.results import result_of
 from django_taskq.signals import job_canceled
-from django_taskq.stores.base import UNSEEN, Change, JobFilter, Store
+from django_taskq.stores.base import Store
 
 if TYPE_CHECKING:
     from django_taskq.pipelines.run import PipelineRun

@@ -11,8 +11,9 @@ from django.tasks import TaskResult, TaskResultStatus
 from django_taskq import get_job, retry, wait
 from django_taskq.control import store_of
 from django_taskq.exceptions import InvalidPipeline, InvalidTaskOption
+from django_taskq.jobs.edges import EdgeRecord
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.states import State
-from django_taskq.stores.base import EdgeRecord, JobFilter
 from tests.aliases import alias_fixture, every_durable, with_options
 from tests.app import tasks
 from tests.running import run_due, run_to_end, running, worker_for

@@ -17,7 +17,7 @@ from django.test import override_settings
 from django_taskq import DuplicateJob, cancel, get_job, requeue, retry
 from django_taskq.control import store_of
 from django_taskq.exceptions import JobStateError
-from django_taskq.stores.base import JobFilter
+from django_taskq.jobs.filters import JobFilter
 from tests.aliases import ON_REDIS, alias_fixture, on_database, with_options
 from tests.app import gates, tasks
 from tests.running import run_due, run_to_end, running, wait_until_running

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_taskq import Priority, Signature, get_job, task
 from django_taskq.control import store_of
 from django_taskq.exceptions import InvalidTaskOption
-from django_taskq.stores.base import JobFilter
+from django_taskq.jobs.filters import JobFilter
 from tests.aliases import alias_fixture
 from tests.app import tasks
 from tests.running import run_due

@@ -14,8 +14,8 @@ from django.tasks.exceptions import TaskResultDoesNotExist
 from django.template.response import TemplateResponse
 
 from django_taskq import control
+from django_taskq.jobs.change import Change
 from django_taskq.models import Job
-from django_taskq.stores.base import Change
 
 MOST = 10_000
 BATCH = 500

@@ -13,13 +13,13 @@ from django_taskq import control
 from django_taskq.admin import cells
 from django_taskq.admin.drawing import draw
 from django_taskq.exceptions import RunDoesNotExist
+from django_taskq.jobs.filters import RunFilter
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.run import Node, RunRecord
 from django_taskq.management.runs import counts_of
 from django_taskq.models import Job, Run
 from django_taskq.pipelines.listing import backend_of, find_runs
 from django_taskq.pipelines.run import PipelineRun, get_run
-from django_taskq.stores.base import RunFilter
 
 MOST_RUNS = 50
 MOST_ITEMS = 200

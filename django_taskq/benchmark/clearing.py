@@ -8,8 +8,9 @@ from django.db import router
 
 from django_taskq.benchmark.interrupts import undisturbed
 from django_taskq.exceptions import BenchmarkError
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.models import Rollup
-from django_taskq.stores.base import JobFilter, Store
+from django_taskq.stores.base import Store
 from django_taskq.worker.connections import drop_connections
 
 BATCH = 1000

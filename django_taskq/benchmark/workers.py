@@ -15,7 +15,8 @@ from django_taskq.benchmark.alias import PrivateAlias, installed
 from django_taskq.benchmark.interrupts import undisturbed
 from django_taskq.control import store_of
 from django_taskq.exceptions import BenchmarkError
-from django_taskq.stores.base import JobFilter, Store
+from django_taskq.jobs.filters import JobFilter
+from django_taskq.stores.base import Store
 from django_taskq.worker.channel import HURRY, Channel
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.deaths import describe_exit

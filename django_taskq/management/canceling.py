@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from django_taskq.clearing import Canceled, cancel_matching, count_matching
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.management import arguments, tables
 from django_taskq.management.arguments import CANNOT
 from django_taskq.management.printing import PrintingCommand
-from django_taskq.stores.base import JobFilter
 
 
 class CancelingCommand(PrintingCommand):

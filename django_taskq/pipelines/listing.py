@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from django_taskq.control import store_of
+from django_taskq.jobs.filters import RunFilter
 from django_taskq.jobs.run import RunRecord
-from django_taskq.stores.base import RunFilter
 
 
 def find_runs(wanted: RunFilter, backends: Iterable[str]) -> list[RunRecord]:

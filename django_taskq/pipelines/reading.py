@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from django_taskq.jobs.expansion import EXPAND, task_of_template
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.graph import Graph
 from django_taskq.jobs.ids import derived_id
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.run import Node, RunGraph, Tally, ordered, status_of, tally
-from django_taskq.stores.base import JobFilter, Store
+from django_taskq.stores.base import Store
 
 
 class RunJobs(NamedTuple):

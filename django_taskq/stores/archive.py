@@ -6,11 +6,11 @@ from typing import Any, NamedTuple, Protocol
 
 from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.counts import Counts
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
-from django_taskq.stores.base import JobFilter
 
 
 class KeptJob(NamedTuple):

@@ -18,14 +18,17 @@ number of workers at once.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from django.db import InterfaceError, OperationalError
 
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
+from django_taskq.jobs.edges import EdgeRecord
+from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
@@ -77,58 +80,6 @@ class Reaped(NamedTuple):
     failed: tuple[str, ...] = ()
     suspects: int = 0
     canceled: tuple[str, ...] = ()
-
-
-class Change(NamedTuple):
-    """What a cancel or retry did to one job: its id and its state before and after.
-
-    `before` is None where no such job exists. `is_asked` tells that a running job was asked to
-    stop. The two states are equal where nothing was done; where that was since another job holds
-    the predictable id, `held_by` is the id of that one, UNSEEN where it cannot be seen from inside
-    of the caller's transaction.
-    """
-
-    id: str
-    before: State | str | None
-    after: State | str | None
-    is_asked: bool = False
-    held_by: str | None = None
-
-
-# Stands for the id of a job that the caller's transaction cannot see.
-UNSEEN = "(unseen)"
-
-
-class EdgeRecord(NamedTuple):
-    """One job, by its id, waits or has waited for another one.
-
-    `upstream` is None where that could not be seen yet, and is only known by its `task_id`.
-    `counted_as` is how it counts (see `jobs.trigger.Standing`), None while that is open.
-    """
-
-    downstream: str
-    upstream: str | None
-    task_id: str | None
-    counted_as: str | None
-
-
-class JobFilter(NamedTuple):
-    """Which jobs `find` returns, newest first; None leaves a field open, or the limit away."""
-
-    state: str | None = None
-    queue: str | None = None
-    tenant: str | None = None
-    task: str | None = None
-    limit: int | None = 50
-    run_id: str | None = None
-
-
-class RunFilter(NamedTuple):
-    """Which pipeline runs `runs` returns, newest first; None leaves a field open."""
-
-    run_id: str | None = None
-    tenant: str | None = None
-    limit: int = 50
 
 
 class Store(ABC):
@@ -444,9 +395,3 @@ class Store(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give up what the calling process holds open; the store can be used again."""
-
-
-def by_id[T: (JobRecord, Change)](ids: Iterable[str], found: Iterable[T]) -> list[T]:
-    """Put what was found into the order that was asked for."""
-    known = {item.id: item for item in found}
-    return [known[id] for id in ids if id in known]

@@ -14,10 +14,11 @@ from django.utils import timezone
 from django_taskq.backends.naming import insert_later
 from django_taskq.control import store_of
 from django_taskq.jobs import payload
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.loading import path_of
 from django_taskq.results import readable, result_of
-from django_taskq.stores.base import JobFilter, Store
+from django_taskq.stores.base import Store
 
 EVERY = 1_000_000
 # How far from a `run_after` wanted as a timedelta a job's may be: it counts from using(), some

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import django_taskq
 from django_taskq import JobContext, task
 from django_taskq.control import find, store_of
-from django_taskq.stores.base import JobFilter
+from django_taskq.jobs.filters import JobFilter
 from tests.app import gates, tasks
 
 

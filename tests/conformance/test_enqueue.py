@@ -14,7 +14,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_taskq.backends.base import TaskqBackend
-from django_taskq.stores.base import JobFilter
+from django_taskq.jobs.filters import JobFilter
 from tests.aliases import database_of, every_durable, on_database
 from tests.app import tasks
 from tests.conformance.conftest import Drain, On

@@ -9,7 +9,7 @@ import pytest
 from django.tasks import TaskResultStatus
 
 from django_taskq.backends.base import TaskqBackend
-from django_taskq.stores.base import JobFilter
+from django_taskq.jobs.filters import JobFilter
 from tests.app import tasks
 from tests.conformance.conftest import Drain, On
 

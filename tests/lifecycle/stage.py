@@ -12,10 +12,11 @@ from django.core.management import call_command
 from django.db import connections
 from django.tasks import task_backends
 
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import State
 from django_taskq.jobs.workers import WorkerRecord
-from django_taskq.stores.base import JobFilter, Store
+from django_taskq.stores.base import Store
 from tests.deadlines import wait_until
 from tests.lifecycle.journal import DIRECTORY_VARIABLE, Journal
 from tests.servers import NAMES_VARIABLE, ROOT

@@ -9,12 +9,12 @@ from django.tasks import task_backends
 
 from django_taskq.control import store_of
 from django_taskq.jobs.clock import give_clock
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.models import Schedule, Tick
 from django_taskq.scheduling.dues import timing_of
 from django_taskq.scheduling.places import database_of
 from django_taskq.scheduling.scheduler import Scheduler
-from django_taskq.stores.base import JobFilter
 
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 ECHO = "tests.app.tasks.echo"

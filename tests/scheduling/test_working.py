@@ -8,11 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from django_taskq import get_job
 from django_taskq.control import store_of
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.models import Schedule, Tick
 from django_taskq.scheduling.places import can_tick, database_of
 from django_taskq.scheduling.scheduler import LONGEST_IDLE, SHORTEST_IDLE, Scheduler
-from django_taskq.stores.base import JobFilter
 from tests.aliases import EVERY_DURABLE, ON_REDIS, alias_fixture, on_database, with_options
 from tests.deadlines import wait_until
 from tests.running import run_to_end, running

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from django_taskq.jobs.attempt import AttemptRecord
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.origin import Origin
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.unique import unique_key
 from django_taskq.stores.archive import KeptJob
-from django_taskq.stores.base import JobFilter
 from tests.stores.jobs import TASK, record
 from tests.stores.places import durable_places
 

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.fairness import Accounts
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.limits import gate_of, task_key
 from django_taskq.jobs.outcome import Verdict
@@ -30,7 +31,7 @@ from django_taskq.jobs.rules import QueueRule, Rules, TenantRule
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.tenants import Tenants
-from django_taskq.stores.base import JobFilter, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores import vectors
 from tests.stores.fair_judge import Judge, in_hand

@@ -11,6 +11,8 @@ from django.tasks.exceptions import InvalidTask, InvalidTaskBackend, TaskResultD
 
 from django_taskq import control
 from django_taskq.exceptions import DuplicateJob, JobUnloadable
+from django_taskq.jobs.change import Change
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.unique import OnDuplicate
@@ -18,7 +20,6 @@ from django_taskq.loading import load_task
 from django_taskq.management import arguments, jobs, tables
 from django_taskq.management.arguments import CANNOT, WRONG
 from django_taskq.management.canceling import CancelingCommand
-from django_taskq.stores.base import Change, JobFilter
 from django_taskq.tasks import Task
 
 

@@ -6,12 +6,12 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from django_taskq.exceptions import InvalidPipeline
+from django_taskq.jobs.filters import RunFilter
 from django_taskq.management import arguments, runs, tables
 from django_taskq.management.arguments import CANNOT, WRONG
 from django_taskq.management.printing import PrintingCommand
 from django_taskq.pipelines.listing import backend_of, find_runs
 from django_taskq.pipelines.run import PipelineRun, get_run
-from django_taskq.stores.base import RunFilter
 
 
 class Command(PrintingCommand):

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from django.db.models.functions import Least
 
 from django_taskq.jobs import sighting
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.ids import new_id, parse_id
 from django_taskq.jobs.reasons import CANCELED_WAITING
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, RETRYABLE, WAITING, Failure, State
 from django_taskq.jobs.unique import unique_key
-from django_taskq.stores.base import Change
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.holders import Holders
 from django_taskq.stores.database.inserts import Announce

@@ -6,9 +6,9 @@ from typing import Any
 from django.db import IntegrityError
 
 from django_taskq.exceptions import TaskqError
+from django_taskq.jobs.change import UNSEEN
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
-from django_taskq.stores.base import UNSEEN
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.rows import state_of

@@ -11,13 +11,14 @@ from typing import Any
 from django.db.models import Count, Min
 
 from django_taskq.jobs.assignment import read_assignment
+from django_taskq.jobs.edges import EdgeRecord
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.insights import Insights, LaneCount
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.workers import WorkerRecord
 from django_taskq.models import Attempt, Dependency, Job, Limit, Queue, Tenant, Worker, XCom
-from django_taskq.stores.base import EdgeRecord, JobFilter, by_id
 from django_taskq.stores.database.attempts import (
     attempts_of,
     errors_of,
@@ -27,6 +28,7 @@ from django_taskq.stores.database.attempts import (
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.rows import RECORD_COLUMNS, record_of
+from django_taskq.stores.ordering import by_id
 
 type Complete = Callable[[list[JobRecord]], list[JobRecord]]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db.models import Case, Count, Max, Min, Q, Value, When
 
+from django_taskq.jobs.filters import RunFilter
 from django_taskq.jobs.run import RunRecord, Tally
 from django_taskq.jobs.states import ENDED
-from django_taskq.stores.base import RunFilter
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.rows import state_of

@@ -7,9 +7,12 @@ from typing import ClassVar
 from django.db import Error as DatabaseError
 from django.db import router
 
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
+from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fate import Death
+from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
@@ -23,17 +26,7 @@ from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.models import Job
 from django_taskq.options import Options
 from django_taskq.stores.archive import KeptJob
-from django_taskq.stores.base import (
-    Change,
-    EdgeRecord,
-    Fence,
-    JobFilter,
-    Note,
-    Promoted,
-    Reaped,
-    RunFilter,
-    Store,
-)
+from django_taskq.stores.base import Fence, Note, Promoted, Reaped, Store
 from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from django_taskq.jobs import sighting
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.reasons import CANCELED_WAITING
 from django_taskq.jobs.states import RETRYABLE, WAITING, State
-from django_taskq.stores.base import Change
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob
 

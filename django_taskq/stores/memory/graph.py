@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.origin import NO_ORIGIN, TriggerRule, Upstream, rule_of
 from django_taskq.jobs.ripple import Edge, Ripple, Waiting, spread
 from django_taskq.jobs.trigger import Standing, standing_of
-from django_taskq.stores.base import EdgeRecord
 from django_taskq.stores.memory.job import MemoryJob
 
 

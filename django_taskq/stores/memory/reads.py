@@ -4,12 +4,12 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 
+from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.origin import NO_ORIGIN
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.run import RunRecord
-from django_taskq.stores.base import JobFilter, RunFilter
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.insights import count_jobs
 from django_taskq.stores.memory.job import MemoryJob

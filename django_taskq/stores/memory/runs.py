@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from django_taskq.jobs.filters import RunFilter
 from django_taskq.jobs.run import RunRecord, Tally
 from django_taskq.jobs.states import ENDED
-from django_taskq.stores.base import RunFilter
 from django_taskq.stores.memory.job import MemoryJob
 
 

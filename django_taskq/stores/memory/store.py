@@ -7,10 +7,13 @@ from datetime import datetime
 from time import monotonic
 from typing import ClassVar
 
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.clock import host_time
 from django_taskq.jobs.counts import Counts
+from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fate import Death
+from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
@@ -25,18 +28,7 @@ from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.upstreams import have_upstreams
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
-from django_taskq.stores.base import (
-    Change,
-    EdgeRecord,
-    Fence,
-    JobFilter,
-    Note,
-    Promoted,
-    Reaped,
-    RunFilter,
-    Store,
-    by_id,
-)
+from django_taskq.stores.base import Fence, Note, Promoted, Reaped, Store
 from django_taskq.stores.memory import (
     attaching,
     changes,
@@ -53,6 +45,7 @@ from django_taskq.stores.memory.roll import Roll
 from django_taskq.stores.memory.rollups import Rollups
 from django_taskq.stores.memory.waiting import Bells
 from django_taskq.stores.memory.xcoms import MemoryXComs
+from django_taskq.stores.ordering import by_id
 from django_taskq.stores.wakeup import Wakeup
 
 CLOSED = "The pool was closed."

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django_taskq.jobs import sighting
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import RETRYABLE, State
 from django_taskq.stores.archive import Archive, KeptJob
-from django_taskq.stores.base import Change
 from django_taskq.stores.redis.codec import (
     write_attempts,
     write_lane,

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django_taskq.jobs import sighting
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.ids import new_id, parse_id
 from django_taskq.jobs.reasons import CANCELED_WAITING
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, RETRYABLE, WAITING, Failure, State
 from django_taskq.stores.archive import Archive
-from django_taskq.stores.base import Change
 from django_taskq.stores.redis.adoption import Adoption
 from django_taskq.stores.redis.job import RedisJob
 from django_taskq.stores.redis.moves import Decide, Moved, Moves

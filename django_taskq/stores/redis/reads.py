@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from itertools import batched
 from typing import Any
 
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.insights import Insights, LaneCount
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import State
 from django_taskq.stores.archive import Archive
-from django_taskq.stores.base import JobFilter, by_id
+from django_taskq.stores.ordering import by_id
 from django_taskq.stores.redis.codec import read_moment
 from django_taskq.stores.redis.leases import worker_of
 from django_taskq.stores.redis.moves import Moves

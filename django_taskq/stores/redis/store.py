@@ -9,9 +9,12 @@ from typing import Any, ClassVar
 from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
+from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fate import Death
+from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
@@ -25,17 +28,7 @@ from django_taskq.jobs.upstreams import have_upstreams, without_rows
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.archive import Archive
-from django_taskq.stores.base import (
-    Change,
-    EdgeRecord,
-    Fence,
-    JobFilter,
-    Note,
-    Promoted,
-    Reaped,
-    RunFilter,
-    Store,
-)
+from django_taskq.stores.base import Fence, Note, Promoted, Reaped, Store
 from django_taskq.stores.redis.archiver import Archiver
 from django_taskq.stores.redis.changes import Changes
 from django_taskq.stores.redis.claims import Claims

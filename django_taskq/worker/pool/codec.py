@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django_taskq.jobs.attempt import AttemptRecord
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, TryError
 from django_taskq.jobs.origin import Origin, TriggerRule, Upstream
 from django_taskq.jobs.outcome import Outcome, Verdict
@@ -16,7 +17,6 @@ from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.unique import Entry, Holder, OnDuplicate
 from django_taskq.jobs.xcom import Pusher, XCom, XComRecord
-from django_taskq.stores.base import Change
 
 type Reader = Callable[[Any], Any]
 

@@ -7,11 +7,12 @@ from time import monotonic
 from typing import Any, ClassVar, NoReturn
 
 from django_taskq.exceptions import DuplicateJob, InvalidPipeline, TaskqError
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.unique import Holder
 from django_taskq.options import Options
-from django_taskq.stores.base import Change, Store
+from django_taskq.stores.base import Store
 from django_taskq.worker.pool import codec
 from django_taskq.worker.pool.forks import forget_in_forks
 from django_taskq.worker.pool.wire import Wire

@@ -2,11 +2,12 @@
 
 import pytest
 
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import ClaimRequest
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import ENDED, RETRYABLE, WAITING, Failure, State
-from django_taskq.stores.base import Change, Fence, Store
+from django_taskq.stores.base import Fence, Store
 from tests.stores.jobs import (
     WORKER,
     bring,

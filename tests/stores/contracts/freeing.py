@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.outcome import Verdict
 from django_taskq.jobs.states import ENDED, RETRYABLE, State
 from django_taskq.jobs.unique import Entry, OnDuplicate
-from django_taskq.stores.base import Change, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.contracts.naming import GOES_ON, ending, enter, named, release, unfinished
 from tests.stores.jobs import (

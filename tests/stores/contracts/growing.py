@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.origin import Origin, TriggerRule, Upstream
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import State
-from django_taskq.stores.base import JobFilter, RunFilter, Store
+from django_taskq.stores.base import Store
 from tests.stores.contracts.depending import after, insert_after
 from tests.stores.jobs import (
     OTHER,

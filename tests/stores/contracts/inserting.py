@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, Failure, State
-from django_taskq.stores.base import JobFilter, Store
+from django_taskq.stores.base import Store
 from tests.stores.jobs import (
     TASK,
     bring,

@@ -9,10 +9,11 @@ import pytest
 from django.db import transaction
 
 from django_taskq.exceptions import DuplicateJob
+from django_taskq.jobs.change import Change
 from django_taskq.jobs.spec import Inserted
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Entry, OnDuplicate
-from django_taskq.stores.base import Change, Store
+from django_taskq.stores.base import Store
 from tests.stores.contracts.naming import enter, named, unfinished
 from tests.stores.jobs import (
     OTHER,

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from django_taskq.control import get_job, store_of
+from django_taskq.jobs.change import Change
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.states import State
 from django_taskq.models import Attempt, Job, Worker
 from django_taskq.results import result_of
-from django_taskq.stores.base import Change, JobFilter, Store
+from django_taskq.stores.base import Store
 from tests.app import tasks
 from tests.each_database import on_each_database, with_options
 from tests.management.calls import call

@@ -8,10 +8,10 @@ import pytest
 from django.db import OperationalError, transaction
 
 from django_taskq.exceptions import DuplicateJob
+from django_taskq.jobs.change import UNSEEN
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Entry, Holder, OnDuplicate
 from django_taskq.options import Options
-from django_taskq.stores.base import UNSEEN
 from django_taskq.stores.database import DatabaseStore
 from django_taskq.stores.database.holders import HolderLeft
 from tests.stores.contracts.naming import enter, named, unfinished

@@ -8,11 +8,11 @@ import pytest
 from django.db import OperationalError, connections, transaction
 from django.test import override_settings
 
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.models import Job
 from django_taskq.options import Options
-from django_taskq.stores.base import JobFilter
 from django_taskq.stores.database import DatabaseStore
 from django_taskq.stores.database.clock import FrozenClock
 from django_taskq.stores.database.place import MOST_TRIES

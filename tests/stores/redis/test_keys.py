@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
+from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.limits import gate_of
 from django_taskq.jobs.rules import Rules, TenantRule
-from django_taskq.stores.base import JobFilter
 from django_taskq.stores.redis.keys import CATALOGUE
 from tests.stores.contracts.naming import enter
 from tests.stores.contracts.xcom import push

@@ -10,13 +10,14 @@ import pytest
 from django.db import OperationalError
 
 from django_taskq.exceptions import InvalidPipeline
+from django_taskq.jobs.change import Change
+from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.origin import Origin, Upstream
 from django_taskq.jobs.rules import Rules, TenantRule
 from django_taskq.jobs.states import State
 from django_taskq.jobs.xcom import XComFilter
 from django_taskq.models import Attempt, Job
-from django_taskq.stores.base import Change, JobFilter, RunFilter
 from tests.deadlines import wait_until
 from tests.stores.contracts.naming import enter, named
 from tests.stores.contracts.xcom import pulled, push, xcom
