@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django_taskq.context import JobContext, current_job, current_result_id
-    from django_taskq.control import await_result, cancel, get_job, requeue, retry, wait
+    from django_taskq.control import await_result, cancel, get_job, requeue, retry, wait, why
     from django_taskq.exceptions import (
         DuplicateJob,
         InvalidPipeline,
@@ -49,6 +49,7 @@ __all__ = [
     "task",
     "tenant",
     "wait",
+    "why",
     "xcom_task",
 ]
 
@@ -71,6 +72,7 @@ _MODULES = {
     "task": "tasks",
     "tenant": "tenancy",
     "wait": "control",
+    "why": "control",
     "xcom_task": "tasks",
 }
 

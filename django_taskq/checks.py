@@ -9,7 +9,12 @@ from django.tasks.exceptions import InvalidTaskBackend
 from django_taskq.exceptions import InvalidOptions
 from django_taskq.middleware.registry import find_problems as find_middleware_problems
 from django_taskq.options import Problem
-from django_taskq.project import find_pool_problems, find_problems, read_schedule_paths
+from django_taskq.project import (
+    find_monitoring_problems,
+    find_pool_problems,
+    find_problems,
+    read_schedule_paths,
+)
 from django_taskq.tasks import Task
 
 if TYPE_CHECKING:
@@ -26,6 +31,12 @@ def check_project(**kwargs: Any) -> list[CheckMessage]:
 def check_pools(**kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the named pools."""
     return [_error("E009", problem) for problem in find_pool_problems()]
+
+
+@register
+def check_monitoring(**kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with who may look at metrics and health."""
+    return [_error("E030", problem) for problem in find_monitoring_problems()]
 
 
 @register

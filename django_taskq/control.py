@@ -11,10 +11,12 @@ from django.tasks import TaskResult, task_backends
 from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
 from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
 
-from django_taskq.exceptions import JobStateError, WaitTimeout
+from django_taskq.exceptions import JobStateError, JobUnloadable, WaitTimeout
+from django_taskq.jobs.explanation import explain
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
+from django_taskq.loading import load_task
 from django_taskq.results import result_of
 from django_taskq.signals import job_canceled
 from django_taskq.stores.base import UNSEEN, Change, JobFilter, Store
@@ -43,6 +45,28 @@ def get_job(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> Job
     if not found:
         raise TaskResultDoesNotExist(id)
     return found[0]
+
+
+def why(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> str:
+    """Return in one sentence why a job is not running, or that it runs or has ended.
+
+    It holds for the moment at which the store was asked. Raise TaskResultDoesNotExist.
+    """
+    id, alias = _named(result_or_id, backend)
+    outlook = store_of(alias).outlook(id)
+    if outlook is None:
+        raise TaskResultDoesNotExist(id)
+    return explain(outlook, _load_error(outlook.record))
+
+
+def _load_error(record: JobRecord) -> str | None:
+    """Return what keeps this process from importing the task of a job that may start."""
+    if record.state == State.READY:
+        try:
+            load_task(record.task)
+        except JobUnloadable as error:
+            return str(error)
+    return None
 
 
 @overload
@@ -199,6 +223,18 @@ def durable_aliases() -> list[str]:
     return [
         alias for alias in task_backends if getattr(task_backends[alias], "needs_worker", False)
     ]
+
+
+def our_aliases() -> list[str]:
+    """Return the TASKS aliases that are ours, those that cannot be made included."""
+    return [alias for alias in task_backends if _may_be_ours(alias)]
+
+
+def _may_be_ours(alias: str) -> bool:
+    try:
+        return hasattr(task_backends[alias], "needs_worker")
+    except InvalidTaskBackend:
+        return True
 
 
 def database_of(alias: str) -> str:

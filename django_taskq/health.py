@@ -2,23 +2,20 @@
 answers.
 """
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
-from time import monotonic
+from typing import Any, NamedTuple
 
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from django_taskq.control import database_of, store_of
+from django_taskq.control import database_of
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.states import State
 from django_taskq.jobs.workers import WorkerRecord
+from django_taskq.questions import NoAnswer, ask
 from django_taskq.stores.base import Store
-from django_taskq.worker.connections import drop_connections
-from django_taskq.worker.loop import told
 
 MAX_AGE = 300.0
 # Longer than SQLite's writers may wait for one another, as the documentation sets them up.
@@ -66,8 +63,23 @@ class Health:
         )
 
 
-class NoAnswer(Exception):
-    """A store gave no answer in time, or an error; the text says which."""
+def value_of(found: Health) -> dict[str, Any]:
+    """Return health as JSON has it, ages as timedeltas."""
+    return {
+        "is_healthy": found.is_healthy,
+        "backends": {
+            backend.alias: {
+                "is_healthy": backend.is_healthy,
+                "reasons": backend.reasons,
+                "workers": backend.workers,
+                "stalled": backend.stalled,
+                "ready": backend.ready,
+                "running": backend.running,
+                "oldest_ready_age": backend.oldest_ready_age,
+            }
+            for backend in found.backends
+        },
+    }
 
 
 def examine(
@@ -83,12 +95,19 @@ def examine(
     `max_age`, `max_stall` and `timeout` are in seconds. With a `host` its workers are judged,
     and nothing else.
     """
-    answers = ask(list(aliases), _insights, timeout)
+    answers = ask(list(aliases), _sight, timeout)
     return Health(
         tuple(
             BackendHealth(alias=alias, reasons=(str(answer),))
             if isinstance(answer, NoAnswer)
-            else judge(alias, answer, max_age=max_age, max_stall=max_stall, host=host)
+            else judge(
+                alias,
+                answer.insights,
+                max_age=max_age,
+                max_stall=max_stall,
+                host=host,
+                is_pool=answer.is_pool,
+            )
             for alias, answer in answers.items()
         )
     )
@@ -101,16 +120,20 @@ def judge(
     max_age: float = MAX_AGE,
     max_stall: float = MAX_STALL,
     host: str | None = None,
+    is_pool: bool = False,
 ) -> BackendHealth:
     """Tell from the live numbers of a store whether its jobs get done.
 
     With a `host`, tell whether its workers do what they should: what waits is no fault of theirs.
+    A pool starts its worker with its first job, so that it needs none before.
     """
     known = [worker for worker in insights.workers if host in {None, worker.host}]
     alive = [worker for worker in known if worker.is_alive]
     stalled = [worker for worker in alive if worker.stall.total_seconds() > max_stall]
     age = _age_of(insights.oldest_ready_at, insights.now)
-    reasons = [*_no_worker(known, insights.now, host), *_stalls(stalled, max_stall)]
+    reasons = list(_stalls(stalled, max_stall))
+    if not is_pool or insights.depth():
+        reasons = [*_no_worker(known, insights.now, host), *reasons]
     if host is None:
         reasons += [*_unserved(insights, alive), *_too_old(age, max_age)]
     return BackendHealth(
@@ -124,24 +147,6 @@ def judge(
     )
 
 
-def ask[T](
-    aliases: Sequence[str], question: Callable[[Store], T], timeout: float
-) -> dict[str, T | NoAnswer]:
-    """Put a question to the stores of these aliases, each in a thread of its own.
-
-    A store that hangs keeps its thread, which ends with the process at the latest.
-    """
-    boxes = {alias: _put(alias, question) for alias in aliases}
-    deadline = monotonic() + timeout
-    answers: dict[str, T | NoAnswer] = {}
-    for alias, box in boxes.items():
-        try:
-            answers[alias] = box.get(timeout=max(0.001, deadline - monotonic()))
-        except Empty:
-            answers[alias] = NoAnswer(f"The store has not answered within {timeout:g} s.")
-    return answers
-
-
 def find_faults(aliases: Iterable[str], timeout: float = TIMEOUT) -> dict[str, tuple[str, ...]]:
     """Look at what only a running system shows: tables, migrations, leases; in sentences."""
     answers = ask(list(aliases), _faults, timeout)
@@ -151,23 +156,15 @@ def find_faults(aliases: Iterable[str], timeout: float = TIMEOUT) -> dict[str, t
     }
 
 
-def _put[T](alias: str, question: Callable[[Store], T]) -> "SimpleQueue[T | NoAnswer]":
-    box: SimpleQueue[T | NoAnswer] = SimpleQueue()
+class _Sight(NamedTuple):
+    """The live numbers of a store, and whether it is a pool of this process."""
 
-    def answer() -> None:
-        try:
-            box.put(question(store_of(alias)))
-        except Exception as error:
-            box.put(NoAnswer(f"The store cannot be asked: {told(error)}"))
-        finally:
-            drop_connections()
-
-    threading.Thread(target=answer, name=f"taskq-{alias}-health", daemon=True).start()
-    return box
+    insights: Insights
+    is_pool: bool
 
 
-def _insights(store: Store) -> Insights:
-    return store.insights()
+def _sight(store: Store) -> _Sight:
+    return _Sight(store.insights(), store.is_local)
 
 
 def _faults(store: Store) -> tuple[str, ...]:

@@ -5,15 +5,17 @@ from typing import Any
 
 from django.conf import settings
 
-from django_taskq import named_pools, pool_problems
+from django_taskq import monitoring, named_pools, pool_problems
 from django_taskq.exceptions import InvalidOptions
+from django_taskq.monitoring import Monitoring
 from django_taskq.named_pools import NamedPool
 from django_taskq.options import Problem
 
 WORKERS = "WORKERS"
 MIDDLEWARE = "MIDDLEWARE"
 SCHEDULES = "SCHEDULES"
-KEYS = (MIDDLEWARE, SCHEDULES, WORKERS)
+MONITORING = "MONITORING"
+KEYS = (MIDDLEWARE, MONITORING, SCHEDULES, WORKERS)
 
 
 def find_problems() -> Iterator[Problem]:
@@ -65,6 +67,25 @@ def read_pools() -> dict[str, NamedPool]:
     if problems:
         raise InvalidOptions(" ".join(f"{problem.message} {problem.hint}" for problem in problems))
     return named_pools.read_pools(_given().get(WORKERS, {}))
+
+
+def find_monitoring_problems() -> Iterator[Problem]:
+    """Return what is wrong with who may look at metrics and health."""
+    given = _given()
+    if isinstance(given, Mapping) and MONITORING in given:
+        for problem in monitoring.find_problems(given[MONITORING]):
+            yield Problem(problem.key, f"TASKQ[{MONITORING!r}]: {problem.message}", problem.hint)
+
+
+def read_monitoring() -> Monitoring:
+    """Return who may look at metrics and health. Raise InvalidOptions where that is not clear."""
+    problems = list(find_monitoring_problems())
+    if problems:
+        raise InvalidOptions(" ".join(f"{problem.message} {problem.hint}" for problem in problems))
+    given = _given()
+    return monitoring.read_monitoring(
+        given.get(MONITORING, {}) if isinstance(given, Mapping) else {}
+    )
 
 
 def read_global_middleware() -> Sequence[Any]:

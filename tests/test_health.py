@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from django_taskq import health
+from django_taskq import questions
 from django_taskq.control import store_of
-from django_taskq.health import Health, ask, examine, find_faults, judge
+from django_taskq.health import Health, examine, find_faults, judge
 from django_taskq.jobs.insights import Insights, LaneCount
 from django_taskq.jobs.workers import WorkerInfo, WorkerRecord
+from django_taskq.questions import MOST_OPEN, ask
 from tests.app import gates, tasks
 from tests.deadlines import wait_until
 from tests.each_database import on_each_database, with_options
@@ -197,11 +198,30 @@ def test_a_store_that_hangs_is_reported_in_time_and_others_are_asked_all_the_sam
     assert answers["threads"] == "threads"
 
 
+def test_a_store_that_never_answers_is_not_asked_for_ever() -> None:
+    held = threading.Event()
+
+    def question(store: Any) -> None:
+        held.wait(20)
+
+    before = threading.active_count()
+    for _ in range(MOST_OPEN + 5):
+        ask(["threads"], question, 0.001)
+    (answer,) = ask(["threads"], question, 0.001).values()
+    assert str(answer) == "The store has left 10 questions without an answer."
+    assert threading.active_count() - before <= MOST_OPEN
+    held.set()
+    wait_until(
+        lambda: ask(["threads"], lambda store: store.alias, 1.0) == {"threads": "threads"},
+        what="the store to be asked again",
+    )
+
+
 def test_a_store_that_raises_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(alias: str) -> Any:
         raise ConnectionError("refused")
 
-    monkeypatch.setattr(health, "store_of", broken)
+    monkeypatch.setattr(questions, "store_of", broken)
     found = examine(["default"])
     assert found.reasons == ("default: The store cannot be asked: ConnectionError: refused",)
 

@@ -46,7 +46,13 @@ type Verb = Callable[[str, Sequence[Picked]], Iterator[Done]]
 
 def run(request: HttpRequest, queryset: QuerySet[Job], verb: Verb, past: str, why: str) -> None:
     """Apply a verb to the selected jobs, log what it changed, tell the reader."""
-    picked = _picked(queryset)
+    run_picked(request, _picked(queryset), verb, past, why)
+
+
+def run_picked(
+    request: HttpRequest, picked: Sequence[Picked], verb: Verb, past: str, why: str
+) -> None:
+    """Apply a verb to these jobs, log what it changed, tell the reader."""
     done = [
         item for alias, jobs in _by_alias(picked) for item in _applied(request, alias, jobs, verb)
     ]

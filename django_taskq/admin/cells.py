@@ -16,11 +16,11 @@ LONGEST_LINE = 300
 NOTHING = "-"
 
 
-def line(text: str | None) -> str:
+def line(text: str | None, longest: int = LONGEST_LINE) -> str:
     """Return a name or a sentence; it is escaped where it is put into the page."""
     if not text:
         return NOTHING
-    return clean(text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}...")
+    return clean(text if len(text) <= longest else f"{text[:longest]}...")
 
 
 def block(text: str | None, longest: int = LONGEST_TEXT) -> SafeString | str:

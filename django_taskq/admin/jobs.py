@@ -8,13 +8,15 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from django_taskq import control
 from django_taskq.admin import cells, filters, places, schedule_cells, xcoms
-from django_taskq.admin.actions import JobActions
+from django_taskq.admin.failures import FailurePages
 from django_taskq.admin.paging import CappedPaginator, JobList
 from django_taskq.jobs import payload
 from django_taskq.jobs.ids import parse_id
@@ -22,19 +24,20 @@ from django_taskq.jobs.limits import words_of
 from django_taskq.jobs.reasons import parked_reason
 from django_taskq.jobs.record import visible, visible_options
 from django_taskq.jobs.sighting import waiting_reason
-from django_taskq.jobs.states import WAITING, State
+from django_taskq.jobs.states import ENDED, WAITING, State
 from django_taskq.models import Attempt, Job
 
 MOST_TRIES = 50
 # A log is kept whole up to this; its marker of what is missing goes with it.
 LONGEST_LOG = 17_000
 MOST_WORKERS = 50
+LONGEST_REASON = 1000
 
 SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     (
         None,
         (
-            "id", "task_name", "state_cell", "reason_line", "backend", "queue_name",
+            "id", "task_name", "state_cell", "why_line", "reason_line", "backend", "queue_name",
             "tenant_name", "task_id_name", "run_link", "priority", "limits", "tries", "lost",
         ),
     ),
@@ -45,7 +48,7 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-class JobAdmin(JobActions):
+class JobAdmin(FailurePages):
     """Shows jobs. Nothing is added, changed or deleted here but by the actions."""
 
     list_display = (
@@ -197,6 +200,20 @@ class JobAdmin(JobActions):
             or job.blocked_for
             or (waiting_reason(job.ctx) if job.state in WAITING else None)
         )
+
+    @admin.display(description="why it is not running")
+    def why_line(self, job: Job) -> str:
+        """Return why a job that has not ended is not running, or that it is."""
+        if job.state in ENDED:
+            return cells.NOTHING
+        try:
+            return cells.line(control.why(str(job.public_id), job.backend), LONGEST_REASON)
+        except InvalidTaskBackend:
+            return cells.line(
+                f"TASKS has no alias {job.backend!r} any more: nobody takes its jobs."
+            )
+        except TaskResultDoesNotExist:
+            return cells.NOTHING
 
     @admin.display(description="limits")
     def limits(self, job: Job) -> str:

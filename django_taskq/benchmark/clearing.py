@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import Error as DatabaseError
+from django.db import router
 
 from django_taskq.benchmark.interrupts import undisturbed
 from django_taskq.exceptions import BenchmarkError
+from django_taskq.models import Rollup
 from django_taskq.stores.base import JobFilter, Store
 from django_taskq.worker.connections import drop_connections
 
@@ -40,7 +42,7 @@ def cleared_after(store: Store) -> Iterator[None]:
 
 
 def clear(store: Store) -> None:
-    """Delete the workers and the jobs of a store's alias, whatever their state."""
+    """Delete the workers and the jobs of a store's alias, whatever their state, and the counts."""
     for worker in store.insights().workers:
         store.forget(worker.id)
     while found := store.find(JobFilter(limit=BATCH)):
@@ -51,3 +53,5 @@ def clear(store: Store) -> None:
                 f"Expected to delete the jobs of the benchmark, got {found[0].state} ones that "
                 f"stay. They are the rows of taskq_job with the backend {store.alias!r}."
             )
+    database = store.options.database or router.db_for_write(Rollup)
+    Rollup._default_manager.using(database).filter(backend=store.alias).delete()

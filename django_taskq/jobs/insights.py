@@ -25,6 +25,7 @@ class Insights:
     oldest_ready_at: datetime | None = None
     workers: tuple[WorkerRecord, ...] = ()
     ended: dict[str, int] = field(default_factory=dict)
+    oldest_by_queue: dict[str, datetime] = field(default_factory=dict)
 
     def depth(self, *states: str) -> int:
         """Count unfinished jobs, all of them or those in the given states."""

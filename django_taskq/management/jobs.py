@@ -47,13 +47,14 @@ def summary_of(record: JobRecord) -> dict[str, Any]:
     }
 
 
-def details_of(record: JobRecord) -> dict[str, Any]:
-    """Return everything of a job; JSON that cannot be read is given as the text it is."""
+def details_of(record: JobRecord, why: str | None) -> dict[str, Any]:
+    """Return everything of a job and why it has not ended; unreadable JSON is the text it is."""
     return {
         **summary_of(record),
         "run_id": record.run_id,
         "node": record.node,
         "map_index": record.map_index,
+        "why": why,
         "reason": record.reason,
         "parked_for": record.parked_for,
         "trigger_rule": record.trigger_rule,
@@ -78,9 +79,9 @@ def details_of(record: JobRecord) -> dict[str, Any]:
     }
 
 
-def text_of(record: JobRecord) -> str:
+def text_of(record: JobRecord, why: str | None) -> str:
     """Return everything of a job for people to read."""
-    details = details_of(record)
+    details = details_of(record, why)
     del details["errors"], details["attempts"]
     details["parked_for"] = parked_reason(record.parked_for)
     parts = [tables.fields(_readable(details))]

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from django_taskq.jobs.attempt import AttemptRecord
+from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
 from django_taskq.stores.base import JobFilter
@@ -63,6 +65,12 @@ class Archive(Protocol):
 
     def prune(self, limit: int) -> int:
         """Delete jobs older than RETENTION; return how many."""
+
+    def count(self, counted: Sequence[Counts]) -> None:
+        """Add what a worker has counted of attempts to the roll-ups."""
+
+    def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
+        """Return the roll-ups of a span, the oldest first."""
 
     def find_obstacle(self) -> str | None:
         """Return in a sentence what keeps it from being used, or None."""

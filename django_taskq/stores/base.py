@@ -25,9 +25,12 @@ from typing import ClassVar, NamedTuple
 from django.db import InterfaceError, OperationalError
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, State
@@ -279,9 +282,11 @@ class Store(ABC):
         not: what runs its jobs in processes gives each one of its own.
         """
 
-    @abstractmethod
     def has_suspects(self) -> bool:
-        """Tell whether any job stands apart as a suspect: one query, by an index."""
+        """Tell whether any job stands apart as a suspect: one query, by an index. A store that
+        sets none apart has none.
+        """
+        return False
 
     @abstractmethod
     def note(self, worker_id: str, notes: Sequence[Note]) -> int:
@@ -351,13 +356,14 @@ class Store(ABC):
         """
         return 0
 
-    @abstractmethod
     def catch_up(self, limit: int) -> int:
         """Move jobs that wait for what has ended already, since who had to tell them has died.
 
         Look at most at `limit` edges, from where the last call stood; return how many jobs were
-        decided about. A job that waits for one that is not there yet is looked for, too.
+        decided about. A job that waits for one that is not there yet is looked for, too. A store in
+        which nobody dies between the two has nothing to do.
         """
+        return 0
 
     @abstractmethod
     def prune(self, limit: int) -> int:
@@ -390,6 +396,28 @@ class Store(ABC):
     @abstractmethod
     def insights(self) -> Insights:
         """Return live numbers; never counts ended jobs one by one on a large table."""
+
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start, None where there is no such job.
+
+        By few and bounded reads, however many jobs there are. A store that has no way of its own
+        tells of the workers alone.
+        """
+        found = self.get([id])
+        if not found:
+            return None
+        insights = self.insights()
+        return Outlook(
+            record=found[0], now=insights.now, is_local=self.is_local, workers=insights.workers
+        )
+
+    def count(self, counted: Sequence[Counts]) -> None:
+        """Add what a worker has counted of attempts to the roll-ups, where the store keeps any."""
+        return
+
+    def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
+        """Return the roll-ups of a span, those that began at a moment or later, oldest first."""
+        return []
 
     # Waking up.
 

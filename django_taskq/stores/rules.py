@@ -48,7 +48,7 @@ class RuleRows:
     def _refresh(self, database: str) -> None:
         closes = self._closes and connections[database].connection is None
         try:
-            self.current = self._rules_of(_read(database))
+            self.current = self.rules_of(_read(database))
             self._is_cut_off = False
         except DatabaseError as error:
             self._report(error, has_tables=not _lacks_tables(database))
@@ -56,7 +56,8 @@ class RuleRows:
             if closes:
                 connections[database].close()
 
-    def _rules_of(self, rows: list[Any]) -> Rules:
+    def rules_of(self, rows: list[Any]) -> Rules:
+        """Return what rows say; of a value that cannot be used it complains once."""
         tenants, queues = {}, {}
         complaints: list[str] = []
         for is_tenant, name, weight, max_running, max_rate, is_paused in rows:

@@ -5,9 +5,11 @@ import random
 from collections.abc import Callable
 from time import monotonic
 
-from django_taskq.stores.base import Store
+from django_taskq.jobs.counts import Ending
+from django_taskq.stores.base import Reaped, Store
 from django_taskq.worker.loop import LONGEST_PAUSE, told
 from django_taskq.worker.reports import report_canceled, report_lost
+from django_taskq.worker.tally import Tally
 
 logger = logging.getLogger("django_taskq.worker")
 
@@ -42,11 +44,13 @@ class Upkeep:
         sender: type,
         on_ready: Callable[[], None],
         may_reap: Callable[[], bool],
+        tally: Tally | None = None,
     ) -> None:
         self._store = store
         self._sender = sender
         self._on_ready = on_ready
         self._may_reap = may_reap
+        self._tally = tally or Tally()
         self.has_seen_suspects = False
         self._was_cut_off = False
         self._reap_at = 0.0
@@ -90,6 +94,7 @@ class Upkeep:
                 self._on_ready()
         if now >= self._prune_at:
             self._prune_at = now + (0.1 if self._prune() else PRUNE_EVERY)
+        self._tally.hand_over_due(self._store)
         due_at = min(self._refresh_at, self._reap_at, self._catch_up_at, self._prune_at)
         return max(0.0, min(pause, due_at - now))
 
@@ -121,12 +126,19 @@ class Upkeep:
                 ", ".join(reaped.workers), reaped.released + reaped.suspects, reaped.suspects,
                 len(reaped.failed),
             )  # fmt: skip
+            self._tally.lose_leases(len(reaped.workers))
         if reaped.released:
             self._on_ready()
         if reaped.suspects or self._store.has_suspects():
             self.has_seen_suspects = True
+        self._count_lost(reaped)
         report_lost(self._sender, self._store, reaped.failed)
         report_canceled(self._sender, self._store, reaped.canceled)
+
+    def _count_lost(self, reaped: Reaped) -> None:
+        if reaped.failed:
+            jobs = self._store.get(reaped.failed)
+            self._tally.end((job.queue for job in jobs), Ending.LOST)
 
     def _prune(self) -> bool:
         count = self._store.prune(PRUNE_LIMIT)

@@ -90,7 +90,11 @@ class Worker:
         self.thread_name = name = settings.thread_name(store.alias)
         self._heartbeat_loop = Loop(f"{name}-heartbeat", self._heartbeat.beat)
         self._upkeep = Upkeep(
-            store, sender, self._wakeup.set, may_reap=lambda: not self._heartbeat.is_in_doubt
+            store,
+            sender,
+            self._wakeup.set,
+            may_reap=lambda: not self._heartbeat.is_in_doubt,
+            tally=self._crew.tally,
         )
         self._upkeep_loop = Loop(f"{name}-upkeep", self._upkeep.keep)
         self._schedule_loop = _schedule_loop(store, settings, name)
@@ -317,6 +321,7 @@ class Worker:
         self._upkeep_loop.stop()
         self._upkeep.end()
         self._heartbeat_loop.stop()
+        self._crew.tally.hand_over(self.store)
         farewell.leave(self.worker_id)
         self._report_stop()
         self._stacks.flush(LONGEST_FLUSH)

@@ -19,6 +19,7 @@ from django.tasks.base import TaskError, TaskResultStatus
 
 from django_taskq.exceptions import TaskqError
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.counts import Ending
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.reasons import JOB_CANCELED
 from django_taskq.jobs.record import JobRecord
@@ -33,6 +34,7 @@ from django_taskq.worker.loop import Backoff
 from django_taskq.worker.outcomes import describe
 from django_taskq.worker.reports import report_canceled, report_finished, report_lost
 from django_taskq.worker.run import Ended
+from django_taskq.worker.tally import Tally
 
 logger = logging.getLogger("django_taskq.worker")
 
@@ -57,6 +59,7 @@ class Recorder:
         self._on_written = on_written
         self._sender = type(task_backends[store.alias])
         self.late = 0
+        self.tally = Tally()
 
     def write(self, batch: Sequence[Ended], *, is_repeat: bool = False) -> None:
         """Write a batch of one worker id and report it. Raise what the store raises.
@@ -67,6 +70,7 @@ class Recorder:
         states = self._finish(batch[0].claim.worker_id, batch)
         if is_repeat and None in states:
             states = self._settled(batch, states)
+        self.tally.add(batch, states)
         self._on_written([Fence(ended.claim.seq, ended.claim.attempt) for ended in batch])
         for ended, state in zip(batch, states, strict=True):
             self._report(ended, state)
@@ -81,6 +85,7 @@ class Recorder:
                 "The process of job %s (attempt %d) %s; the job is %s now.",
                 claim.id, claim.attempt, how, state,
             )  # fmt: skip
+            self.tally.end([claim.queue], Ending.LOST)
         if state is State.CANCELED:
             report_canceled(self._sender, self._store, [claim.id])
         elif state in ENDED:

@@ -79,6 +79,7 @@ def test_every_page_is_fast_beside_a_million_jobs(
         f"{LIST}?{database}&state=READY&queue=q1&tenant=tenant1",
         f"{LIST}?{database}&state=READY&queue=q1&tenant=nobody",
         f"{LIST}{id}/change/",
+        f"{LIST}failures/?{database}&days=30",
     ]  # fmt: skip
     slow = {}
     for page in pages:

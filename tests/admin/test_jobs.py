@@ -1,6 +1,7 @@
 """Jobs in the admin: the list, one job, the actions and their permissions."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from django.db import connections
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path, reverse
+from django.utils import timezone
 
 from django_taskq.admin import JobAdmin, filters, paging
 from django_taskq.control import database_of, get_job, store_of
@@ -21,7 +23,7 @@ from tests.deadlines import wait_until
 from tests.management.calls import call
 from tests.running import run_due, running, wait_until_running
 from tests.stores.contracts.giving_back import given_back
-from tests.stores.jobs import WORKER, claim, claim_one, lose
+from tests.stores.jobs import WORKER, claim, claim_one, join, lose
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
@@ -150,6 +152,32 @@ def test_a_job_that_was_given_back_says_why_it_waits(sign_in: SignIn, alias: str
     assert f"Worker {WORKER} could not load it, and gave it back to others until" in page
     shown = call("job", "show", id, "--backend", alias)
     assert f"Worker {WORKER} could not load it" in shown.out
+
+
+def test_a_job_says_why_it_is_not_running(
+    sign_in: SignIn, alias: str, count_queries: Callable[[], Any]
+) -> None:
+    on = tasks.echo.using(backend=alias, tenant="<b>acme</b>", max_running=3, max_rate="9/s")
+    job = [on.enqueue(n) for n in range(3)][-1]
+    client = sign_in("view_job")
+    url = f"{LIST}{job.id}/change/"
+    assert (
+        "No worker is alive: start one by manage.py runworker." in client.get(url).content.decode()
+    )
+    join(store_of(alias))
+    captures = count_queries()
+    with ExitStack() as stack:
+        for capture in captures:
+            stack.enter_context(capture)
+        text = client.get(url).content.decode()
+    assert "It is ready, behind about 2 jobs of its tenant &#x27;&lt;b&gt;acme" in text
+    # Each database but two is looked in for the job, and MySQL is asked for the time apart.
+    more = 2 * (alias == "mysql")
+    assert sum(map(len, captures)) <= MOST_QUERIES + more
+    rows(alias).filter(public_id=job.id).update(backend="renamed")
+    assert "TASKS has no alias &#x27;renamed&#x27; any more" in client.get(url).content.decode()
+    rows(alias).filter(public_id=job.id).update(state="SUCCESSFUL", finished_at=timezone.now())
+    assert "TASKS has no alias" not in client.get(url).content.decode()
 
 
 def test_what_a_later_release_has_written_is_shown(sign_in: SignIn, alias: str) -> None:

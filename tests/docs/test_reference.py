@@ -13,8 +13,9 @@ from django.dispatch import Signal
 from django.tasks import signals as django_signals
 
 import django_taskq
-from django_taskq import context, signals, tasks
+from django_taskq import context, monitoring, signals, tasks
 from django_taskq.management import commands
+from django_taskq.metrics.families import Page
 from django_taskq.options import PROCESS_POOL, REDIS
 from django_taskq.pool_problems import CHECKS
 from tests.docs.pages import ROOT, code, everything, first_column, page, sections
@@ -73,6 +74,17 @@ def test_the_keys_of_options_are_described_and_no_other() -> None:
 
 def test_the_keys_of_a_pool_are_described_and_no_other() -> None:
     assert set(first_column(sections(page("workers"))["Pools"])) == set(CHECKS)
+
+
+def test_the_keys_of_monitoring_are_described_and_no_other() -> None:
+    described = set(first_column(sections(page("monitoring"))["Who may look"]))
+    assert described == set(monitoring.KEYS)
+
+
+def test_every_metric_is_described_with_its_kind_and_no_other() -> None:
+    text = sections(page("monitoring"))["Metrics"]
+    described = dict(re.findall(r"^\| `(taskq_\w+)` \| (\w+) \|", text, re.MULTILINE))
+    assert described == {each.name: each.kind for each in Page(has_tenants=True).families}
 
 
 def test_the_ids_of_system_checks_are_described_and_no_other() -> None:

@@ -252,7 +252,7 @@ def test_health_reports_a_store_that_does_not_answer_in_time(
     def hang(store: Any) -> None:
         release.wait(20)
 
-    monkeypatch.setattr(health, "_insights", hang)
+    monkeypatch.setattr(health, "_sight", hang)
     called = call("taskq", "health", "--timeout", "0.1", "--backend", "default")
     release.set()
     assert called.status == 1

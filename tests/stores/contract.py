@@ -12,6 +12,7 @@ from tests.stores.contracts.claiming import Claiming
 from tests.stores.contracts.depending import Depending, GivingUp
 from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
+from tests.stores.contracts.foreseeing import Foreseeing
 from tests.stores.contracts.freeing import Freeing
 from tests.stores.contracts.giving_back import GivingBack
 from tests.stores.contracts.growing import Growing
@@ -24,6 +25,7 @@ from tests.stores.contracts.moving import Moving
 from tests.stores.contracts.naming import Naming
 from tests.stores.contracts.origins import Origins
 from tests.stores.contracts.racing import Racing, RacingInTransactions
+from tests.stores.contracts.rolling_up import RollingUp
 from tests.stores.contracts.suspecting import Suspecting
 from tests.stores.contracts.trying import Trying
 from tests.stores.contracts.waking import Waking
@@ -56,12 +58,12 @@ class Opened:
 
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
-    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs,
+    Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, RollingUp,
 ):  # fmt: skip
     """What every store promises."""
 
 
-class GraphContract(Opened, Depending, Growing):
+class GraphContract(Opened, Depending, Growing, Foreseeing):
     """What a store promises beyond, in which jobs may wait for others."""
 
 

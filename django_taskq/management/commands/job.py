@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.core.management.base import CommandError
 from django.tasks import TaskResult
 from django.tasks.base import Task as DjangoTask
-from django.tasks.exceptions import InvalidTask, InvalidTaskBackend
+from django.tasks.exceptions import InvalidTask, InvalidTaskBackend, TaskResultDoesNotExist
 
 from django_taskq import control
 from django_taskq.exceptions import DuplicateJob, JobUnloadable
@@ -109,10 +109,11 @@ class Command(CancelingCommand):
 
     def _show(self, options: dict[str, Any]) -> None:
         found = self._located(options, has_attempts=True)
+        told = [(record, _why(record)) for record in found.values()]
         if options["format"] == "json":
-            self.write_json([jobs.details_of(record) for record in found.values()])
+            self.write_json([jobs.details_of(*item) for item in told])
         else:
-            self.write("\n\n".join(map(jobs.text_of, found.values())))
+            self.write("\n\n".join(jobs.text_of(*item) for item in told))
         missing = [id for id in _ids(options) if id not in found]
         if missing:
             raise CommandError(_unknown(missing), returncode=CANNOT)
@@ -219,6 +220,16 @@ def _filter_of(options: dict[str, Any]) -> JobFilter:
 
 def _ids(options: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(options["ids"]))
+
+
+def _why(record: JobRecord) -> str | None:
+    """Return why a job has not ended; None where it has, or is gone meanwhile."""
+    if record.is_ended:
+        return None
+    try:
+        return control.why(record.id, record.backend)
+    except TaskResultDoesNotExist:
+        return None
 
 
 def _ours(task: DjangoTask) -> Task:

@@ -11,9 +11,9 @@ from django.core.management.base import CommandError
 from django.tasks.checks import check_tasks
 
 from django_taskq import control, health
-from django_taskq.checks import check_pools, check_project
+from django_taskq.checks import check_monitoring, check_pools, check_project
 from django_taskq.exceptions import BenchmarkError
-from django_taskq.management import arguments, benchmarks, rules, stats, tables
+from django_taskq.management import arguments, benchmarks, rules, stats, tables, watching
 from django_taskq.management.arguments import CANNOT
 from django_taskq.management.printing import PrintingCommand
 
@@ -33,6 +33,10 @@ class Command(PrintingCommand):
         parsers = {verb: verbs.add_parser(verb, help=what) for verb, what in _VERBS.items()}
         parsers["stats"].add_argument("--queue", help="Only jobs of this queue.")
         parsers["stats"].add_argument("--tenant", help="Only jobs of this tenant.")
+        parsers["stats"].add_argument(
+            "--watch", nargs="?", type=arguments.seconds, const=watching.PAUSE, metavar="S",
+            help="Draw the numbers again and again, with rates and times of the last minutes (2).",
+        )  # fmt: skip
         rules.add_limit(parsers["stats"], arguments.whole_number(1))
         parsers["health"].add_argument(
             "--max-age", type=arguments.seconds, default=health.MAX_AGE, metavar="S",
@@ -63,14 +67,23 @@ class Command(PrintingCommand):
             getattr(self, f"_{options['verb']}")(options)
 
     def _stats(self, options: dict[str, Any]) -> None:
-        found = [
-            stats.view(alias, options["queue"], options["tenant"])
-            for alias in arguments.wanted_aliases(options["backends"])
-        ]
+        if options["watch"] is not None:
+            if options["format"] == "json":
+                raise CommandError("--watch draws for a terminal: leave --format json out.")
+            watching.watch(lambda: self._live(options), self.write, options["watch"])
+            return
+        found = _views(options)
         if options["format"] == "json":
             self.write_json({view.alias: stats.value_of(view) for view in found})
         else:
             self.write("\n\n".join(stats.text_of(view, options["limit"]) for view in found))
+
+    def _live(self, options: dict[str, Any]) -> str:
+        return "\n\n".join(
+            f"{stats.text_of(view, options['limit'])}\n\n"
+            f"{watching.rates_of(view.alias, view.insights.now)}"
+            for view in _views(options)
+        )
 
     def _health(self, options: dict[str, Any]) -> None:
         found = health.examine(
@@ -81,7 +94,7 @@ class Command(PrintingCommand):
             host=options["host"],
         )
         if options["format"] == "json":
-            self.write_json(_health_of(found))
+            self.write_json(health.value_of(found))
         else:
             self.write(
                 tables.table(
@@ -158,6 +171,13 @@ _VERBS = {
 }
 
 
+def _views(options: dict[str, Any]) -> list[stats.View]:
+    return [
+        stats.view(alias, options["queue"], options["tenant"])
+        for alias in arguments.wanted_aliases(options["backends"])
+    ]
+
+
 def _pruned(alias: str) -> int:
     store = control.store_of(alias)
     total = 0
@@ -173,27 +193,9 @@ def _health_row(found: health.BackendHealth) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _health_of(found: health.Health) -> dict[str, Any]:
-    return {
-        "is_healthy": found.is_healthy,
-        "backends": {
-            backend.alias: {
-                "is_healthy": backend.is_healthy,
-                "reasons": backend.reasons,
-                "workers": backend.workers,
-                "stalled": backend.stalled,
-                "ready": backend.ready,
-                "running": backend.running,
-                "oldest_ready_age": backend.oldest_ready_age,
-            }
-            for backend in found.backends
-        },
-    }
-
-
 def _messages() -> list[checks.CheckMessage]:
     """Run the checks of the settings, and those of our models in the databases that hold them."""
-    messages = [*check_tasks(), *check_project(), *check_pools()]
+    messages = [*check_tasks(), *check_project(), *check_pools(), *check_monitoring()]
     if any(message.level >= checks.ERROR for message in messages):
         return messages
     if apps.is_installed("django_taskq"):

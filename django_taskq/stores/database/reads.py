@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import batched
 from typing import Any
 
@@ -31,6 +32,10 @@ type Complete = Callable[[list[JobRecord]], list[JobRecord]]
 
 # Ids per statement.
 CHUNK = 1000
+
+# Ready jobs are read by two indexes, one without and one with the parked ones. Asked for at once,
+# neither serves, and the whole table would be read, ended jobs and all.
+READY_PARTS: tuple[dict[str, bool], ...] = ({"is_parked": False}, {"is_parked": True})
 
 UNFINISHED = (State.READY, State.SCHEDULED, State.DEFERRED, State.RUNNING)
 
@@ -125,32 +130,43 @@ class Reads:
         """Return live numbers; ended jobs are not counted, for there may be millions."""
         place = self.place
         now = place.clock.read(place.connection)
-        oldest = self._in_state(State.READY).aggregate(oldest=Min("eligible_at"))["oldest"]
+        oldest = self._oldest()
         return Insights(
             now=now,
             lanes=tuple(lane for state in UNFINISHED for lane in self._lanes(state)),
-            oldest_ready_at=aware(oldest),
+            oldest_ready_at=min(oldest.values(), default=None),
             workers=tuple(self._workers(now)),
+            oldest_by_queue=oldest,
         )
+
+    def _oldest(self) -> dict[str, datetime]:
+        """Return since when the oldest ready job of each queue waits."""
+        oldest: dict[str, datetime] = {}
+        for part in READY_PARTS:
+            rows = self._in_state(State.READY).filter(**part).order_by("queue")
+            for queue, moment in rows.values_list("queue").annotate(oldest=Min("eligible_at")):
+                since = aware(moment)
+                if since is not None:
+                    oldest[queue] = min(since, oldest.get(queue, since))
+        return oldest
 
     def _in_state(self, state: State) -> Any:
         return self.place.jobs().filter(state=state)
 
     def _lanes(self, state: State) -> list[LaneCount]:
-        # Ready jobs are read by two indexes, one without and one with the parked ones.
-        parts: list[dict[str, bool]] = (
-            [{"is_parked": False}, {"is_parked": True}] if state is State.READY else [{}]
-        )
+        parts: tuple[dict[str, bool], ...] = READY_PARTS if state is State.READY else ({},)
         counts: dict[tuple[str, str], int] = {}
         for part in parts:
+            # In the order of the index, so that nothing is sorted that may be a million rows.
+            names = ("queue", "band", "gate", "tenant") if part else ("queue", "tenant")
             rows = (
                 self._in_state(state)
                 .filter(**part)
-                .order_by("queue", "tenant")
-                .values_list("queue", "tenant")
+                .order_by(*names)
+                .values_list(*names)
                 .annotate(count=Count("pk"))
             )
-            for queue, tenant, count in rows:
+            for queue, *_, tenant, count in rows:
                 counts[queue, tenant] = counts.get((queue, tenant), 0) + count
         return [LaneCount(*lane, state.value, count) for lane, count in sorted(counts.items())]
 
@@ -162,12 +178,13 @@ class Reads:
             .annotate(count=Count("pk"))
         )
         return [
-            _worker_of(worker, now, running.get(worker.pk, 0))
+            worker_of(worker, now, running.get(worker.pk, 0))
             for worker in self.place.workers().order_by("started_at", "pk")
         ]
 
 
-def _worker_of(worker: Worker, now: Any, running: int) -> WorkerRecord:
+def worker_of(worker: Worker, now: Any, running: int) -> WorkerRecord:
+    """Make a record of a worker's row at a moment."""
     expires_at = aware(worker.expires_at)
     return WorkerRecord(
         id=worker.pk,

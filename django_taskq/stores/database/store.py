@@ -8,10 +8,13 @@ from django.db import Error as DatabaseError
 from django.db import router
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.fate import Death
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
@@ -37,6 +40,7 @@ from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
 from django_taskq.stores.database.expanding import Expanding
 from django_taskq.stores.database.losses import Losses
+from django_taskq.stores.database.outlooks import Outlooks
 from django_taskq.stores.database.particulars import Particulars, particulars_of
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import Reads
@@ -46,6 +50,7 @@ from django_taskq.stores.database.suspects import Suspects
 from django_taskq.stores.database.upkeep import Upkeep
 from django_taskq.stores.database.vendors import Vendor, vendor_of
 from django_taskq.stores.database.xcoms import DatabaseXComs
+from django_taskq.stores.rollups import RollupRows
 from django_taskq.stores.rules import RuleRows
 from django_taskq.stores.wakeup import Wakeup
 
@@ -77,7 +82,9 @@ class DatabaseStore(Store):
             self.database, alias, options, clock or chosen.clock(), chosen.begin
         )
         self._rules = RuleRows(self.database)
+        self._rollups = RollupRows(self.database, alias)
         self._reads = Reads(place)
+        self._outlooks = Outlooks(place)
         self.xcoms = DatabaseXComs(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
@@ -288,6 +295,19 @@ class DatabaseStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights()
+
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start, by three or four statements."""
+        return self._outlooks.of(id)
+
+    def count(self, counted: Sequence[Counts]) -> None:
+        """Add what a worker has counted of attempts to the roll-ups."""
+        place = self._place
+        self._rollups.add(counted, place.clock.read(place.connection))
+
+    def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
+        """Return the roll-ups of a span, the oldest first."""
+        return self._rollups.read(span, since)
 
     def particulars(self) -> Particulars:
         """Return what the speed of this store depends on. It may take some seconds."""

@@ -218,6 +218,14 @@ class Board:
         job = self.due.first()
         return None if job is None else job.due_at
 
+    def ahead_of(self, job: MemoryJob, most: int) -> int:
+        """Count the jobs before one in its lane, to `most`."""
+        return self._lanes.ahead_of(job, most)
+
+    def waiting_in(self, queue: str, most: int) -> int:
+        """Count the ready jobs of a queue, to `most`."""
+        return self._lanes.waiting_in(queue, most)
+
     def hand_out(self, request: ClaimRequest, now: datetime, at: float) -> list[MemoryJob]:
         """Move the jobs whose turn it is into a worker's hand; `at` is the monotonic clock."""
         worker_id = request.worker_id

@@ -1,5 +1,6 @@
 """What becomes of a job when a worker's hold on it ends."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django_taskq.jobs.attempt import ended_attempt, taken_attempt
@@ -7,7 +8,7 @@ from django_taskq.jobs.fate import Death, fate_of
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.reasons import CANCELED_RUNNING
 from django_taskq.jobs.states import Failure, State
-from django_taskq.stores.base import Note
+from django_taskq.stores.base import Fence, Note
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob
 
@@ -49,6 +50,31 @@ def give_back(board: Board, job: MemoryJob, now: datetime) -> State:
     return State.READY
 
 
+def give_back_held(board: Board, worker_id: str, fences: Sequence[Fence], now: datetime) -> int:
+    """Put what a worker holds of these back untouched; return how many that were."""
+    count = 0
+    # Each is looked for when its turn has come: the same fence may be there twice.
+    for fence in fences:
+        job = board.find_held(worker_id, *fence)
+        if job is not None:
+            give_back(board, job, now)
+            count += 1
+    return count
+
+
+def lose_held(
+    board: Board,
+    worker_id: str,
+    fences: Sequence[Fence],
+    death: Death,
+    max_lost: int,
+    now: datetime,
+) -> list[State | None]:
+    """Take jobs that had started out of the hand of a dead worker; None where it holds none."""
+    held = (board.find_held(worker_id, *fence) for fence in fences)
+    return [None if job is None else lose(board, job, death, max_lost, now) for job in held]
+
+
 def lose(board: Board, job: MemoryJob, death: Death, max_lost: int, now: datetime) -> State:
     """Take a job that had started out of the hand of a dead worker."""
     fate = fate_of(
@@ -87,6 +113,15 @@ def _cancel(board: Board, job: MemoryJob, now: datetime) -> State:
     _keep_attempt(job, given_back, State.CANCELED, now)
     board.cancel(job, CANCELED_RUNNING, now)
     return State.CANCELED
+
+
+def write_notes(board: Board, worker_id: str, notes: Sequence[Note]) -> int:
+    """Write what running attempts of a worker tell; return how many it holds."""
+    jobs = [board.find_held(worker_id, note.seq, note.attempt) for note in notes]
+    for job, note in zip(jobs, notes, strict=True):
+        if job is not None:
+            write_note(job, note)
+    return sum(job is not None for job in jobs)
 
 
 def write_note(job: MemoryJob, note: Note) -> None:

@@ -1,6 +1,7 @@
 """Which jobs of a memory store wait for which."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from django_taskq.jobs.origin import NO_ORIGIN, TriggerRule, Upstream, rule_of
 from django_taskq.jobs.ripple import Edge, Ripple, Waiting, spread
@@ -117,6 +118,15 @@ class Graph:
         """Return the id of a job that others wait for."""
         job = self.jobs.get(seq or 0)
         return self._gone.get(seq or 0, "") if job is None else job.spec.id
+
+    def awaited(self, job: MemoryJob, most: int) -> list[tuple[Upstream, MemoryJob | None]]:
+        """Return the first upstreams of a job that do not count yet; None for one not there."""
+        upstreams = (
+            (named, self.jobs.get(edge.upstream))
+            for named, edge in self._above.get(job.seq, ())
+            if edge.counted is None
+        )
+        return list(islice(upstreams, most))
 
     def records(self, jobs: Iterable[MemoryJob]) -> list[EdgeRecord]:
         """Return the edges of these jobs, upwards and downwards."""

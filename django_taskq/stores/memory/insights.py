@@ -16,7 +16,7 @@ def count_jobs(
     """Return the numbers of these jobs. Reads each of them without the store's lock."""
     lanes: Counter[tuple[str, str, str]] = Counter()
     ended: Counter[str] = Counter()
-    oldest: datetime | None = None
+    oldest: dict[str, datetime] = {}
     for job in jobs:
         state = job.state
         if state in ENDED:
@@ -24,12 +24,14 @@ def count_jobs(
             continue
         lanes[job.spec.queue, job.spec.tenant, state.value] += 1
         since = job.eligible_at
-        if state is State.READY and since is not None and (oldest is None or since < oldest):
-            oldest = since
+        if state is State.READY and since is not None:
+            queue = job.spec.queue
+            oldest[queue] = min(since, oldest.get(queue, since))
     return Insights(
         now=now,
         lanes=tuple(LaneCount(*lane, count) for lane, count in sorted(lanes.items())),
-        oldest_ready_at=oldest,
+        oldest_ready_at=min(oldest.values(), default=None),
         workers=tuple(workers),
         ended=dict(ended),
+        oldest_by_queue=oldest,
     )

@@ -8,7 +8,7 @@ from django_taskq.jobs.attempt import AttemptRecord, errors_in, with_attempt
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.origin import NO_ORIGIN
 from django_taskq.jobs.spec import JobSpec
-from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.states import ENDED, Failure, State
 
 
 class MemoryJob:
@@ -55,6 +55,11 @@ class MemoryJob:
         self.start_by: float | None = None
         self.blocked_for: str | None = None
         self.entry: tuple[Any, int, MemoryJob] | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the job has not ended and nothing that failed holds it up."""
+        return self.state not in ENDED and self.blocked_for is None
 
     def start(self, at: datetime) -> None:
         """Note that the function of the present attempt has started."""

@@ -51,6 +51,22 @@ class Lanes:
             if not gates:
                 del queues[spec.queue]
 
+    def ahead_of(self, job: MemoryJob, most: int) -> int:
+        """Count the jobs before one in its lane, to `most`."""
+        spec = job.spec
+        line = self._bands[spec.band][spec.queue][spec.gate].line(spec.tenant)
+        return 0 if line is None else line.ahead_of(job, most)
+
+    def waiting_in(self, queue: str, most: int) -> int:
+        """Count the ready jobs of a queue, to `most`."""
+        count = 0
+        for queues in self._bands:
+            for ring in queues.get(queue, {}).values():
+                count += ring.waiting(most - count)
+                if count >= most:
+                    return most
+        return count
+
     def __bool__(self) -> bool:
         return self._lines > 0
 

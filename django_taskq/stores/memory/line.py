@@ -54,6 +54,22 @@ class Line:
             heappop(heap)
         return None
 
+    def ahead_of(self, job: MemoryJob, most: int) -> int:
+        """Count the jobs before one of this line, to `most`.
+
+        Every entry stands behind the one that is its parent in the heap, so that those before the
+        job are reached past one another alone. Entries of jobs that were taken out are walked past.
+        """
+        heap, own = self._heap, job.entry
+        count = 0
+        branches = [0]
+        while branches and own is not None and count < most:
+            place = branches.pop()
+            if place < len(heap) and heap[place][:2] < own[:2]:
+                count += heap[place][2].entry is heap[place]
+                branches += (2 * place + 1, 2 * place + 2)
+        return count
+
     def remove(self, job: MemoryJob) -> None:
         """Take a job of this line out, wherever it stands."""
         job.entry = None

@@ -6,12 +6,14 @@ from datetime import datetime
 
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.origin import NO_ORIGIN
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.run import RunRecord
 from django_taskq.stores.base import JobFilter, RunFilter
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.insights import count_jobs
 from django_taskq.stores.memory.job import MemoryJob
+from django_taskq.stores.memory.outlooks import outlook_of
 from django_taskq.stores.memory.record import make_record
 from django_taskq.stores.memory.roll import Roll
 from django_taskq.stores.memory.runs import find_runs
@@ -63,6 +65,13 @@ class Reads:
                 self._roll.record(id, now, len(self._board.held(id))) for id in self._roll.ids()
             ]
         return count_jobs(self._snapshot(), workers, now)
+
+    def outlook(self, id: str, now: datetime) -> Outlook | None:
+        """Return what stands between a job and its start."""
+        board = self._board
+        with self._lock:
+            job = board.jobs.get(id)
+            return None if job is None else outlook_of(board, self._roll, job, self._alias, now)
 
     def _snapshot(self) -> list[MemoryJob]:
         with self._lock:

@@ -56,6 +56,15 @@ class Ring:
         offer = self._offers.get(tenant)
         return None if offer is None else offer.parts[0].line
 
+    def waiting(self, most: int) -> int:
+        """Count the jobs of all its lines, to `most`."""
+        count = 0
+        for offer in self._offers.values():
+            count += offer.parts[0].line.waiting
+            if count >= most:
+                return most
+        return count
+
     def leave(self, tenant: str) -> None:
         """Take out a tenant whose line is empty."""
         del self._offers[tenant]

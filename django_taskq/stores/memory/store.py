@@ -9,11 +9,14 @@ from typing import ClassVar
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.clock import host_time
+from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.fate import Death
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -47,6 +50,7 @@ from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob, copy_of, make_claim
 from django_taskq.stores.memory.reads import Reads
 from django_taskq.stores.memory.roll import Roll
+from django_taskq.stores.memory.rollups import Rollups
 from django_taskq.stores.memory.waiting import Bells
 from django_taskq.stores.memory.xcoms import MemoryXComs
 from django_taskq.stores.wakeup import Wakeup
@@ -81,6 +85,7 @@ class MemoryStore(Store):
         self._board = Board(options)
         self._roll = Roll(lease)
         self._bells = Bells()
+        self._rollups = Rollups()
         self._ears: dict[str, Callable[[], None]] = {}
         self._read_rules = rules
         self._reads = Reads(alias, self._lock, self._board, self._roll)
@@ -196,44 +201,21 @@ class MemoryStore(Store):
 
     def release(self, worker_id: str, fences: Sequence[Fence]) -> int:
         """Give back claimed jobs that never started."""
-        released = 0
         with self._change() as now:
-            for fence in fences:
-                job = self._board.find_held(worker_id, *fence)
-                if job is not None:
-                    endings.give_back(self._board, job, now)
-                    released += 1
-        return released
+            return endings.give_back_held(self._board, worker_id, fences, now)
 
     def lose(
         self, worker_id: str, fences: Sequence[Fence], how: str, *, was_alone: bool
     ) -> list[State | None]:
         """Take back attempts that had started when their process died; sets none apart."""
         death, max_lost = Death(worker_id, how, was_alone), self.options.max_lost
-        board = self._board
-        states: list[State | None] = []
         with self._change() as now:
-            for fence in fences:
-                job = board.find_held(worker_id, *fence)
-                states.append(
-                    None if job is None else endings.lose(board, job, death, max_lost, now)
-                )
-        return states
-
-    def has_suspects(self) -> bool:
-        """Return False: no job is set apart here."""
-        return False
+            return endings.lose_held(self._board, worker_id, fences, death, max_lost, now)
 
     def note(self, worker_id: str, notes: Sequence[Note]) -> int:
         """Write what running attempts tell."""
-        taken = 0
         with self._lock:
-            for note in notes:
-                job = self._board.find_held(worker_id, note.seq, note.attempt)
-                if job is not None:
-                    endings.write_note(job, note)
-                    taken += 1
-        return taken
+            return endings.write_notes(self._board, worker_id, notes)
 
     def join(self, worker: WorkerInfo) -> None:
         """Enter a worker with a fresh lease."""
@@ -297,10 +279,6 @@ class MemoryStore(Store):
         with self._change() as now:
             return reaping.reap(self._board, self._roll, self._bells, self.options.max_lost, now)
 
-    def catch_up(self, limit: int) -> int:
-        """Do nothing: whoever ends a job here has told all that wait before the lock is free."""
-        return 0
-
     def prune(self, limit: int) -> int:
         """Keep to MAX_RESULTS, and delete expired XCom values: no other retention is here."""
         with self._lock:
@@ -334,6 +312,21 @@ class MemoryStore(Store):
         """Return live numbers."""
         return self._reads.insights(self._clock())
 
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start."""
+        return self._reads.outlook(id, self._clock())
+
+    def count(self, counted: Sequence[Counts]) -> None:
+        """Add what a worker has counted of attempts to the roll-ups."""
+        now = self._clock()
+        with self._lock:
+            self._rollups.add(counted, now)
+
+    def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
+        """Return the roll-ups of a span, the oldest first."""
+        with self._lock:
+            return self._rollups.read(span, since)
+
     # Waking up.
 
     def arm(self, worker_id: str) -> None:
@@ -355,20 +348,16 @@ class MemoryStore(Store):
 
     def wait_ended(self, ids: Sequence[str], timeout: float | None) -> bool:
         """Block until all these jobs have ended or are gone; False when the seconds are over."""
-        board = self._board
         with self._lock:
-            open_ids = {
-                job.spec.id
-                for job in self._known(ids)
-                if job.state not in ENDED and job.blocked_for is None
-            }
+            jobs = self._known(ids)
+            open_ids = {job.spec.id for job in jobs if job.goes_on}
             if not open_ids:
                 return True
-            waiter = board.waiters.add(open_ids)
+            waiter = self._board.waiters.add(open_ids)
         if waiter.done.wait(timeout):
             return True
         with self._lock:
-            board.waiters.remove(open_ids, waiter)
+            self._board.waiters.remove(open_ids, waiter)
             return waiter.done.is_set()
 
     def close(self) -> None:

@@ -10,10 +10,12 @@ from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.fate import Death
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -289,6 +291,14 @@ class RedisStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights()
+
+    def count(self, counted: Sequence[Counts]) -> None:
+        """Add what a worker has counted of attempts to the roll-ups, which are rows."""
+        self._archive.count(counted)
+
+    def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
+        """Return the roll-ups of a span, the oldest first."""
+        return self._archive.rollups(span, since)
 
     def particulars(self) -> Any:
         """Return what the speed of this store depends on: its archive, with Redis among that."""

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from django.tasks import task_backends
 
+from django_taskq.jobs.counts import Ending
 from django_taskq.jobs.states import State
+from django_taskq.stores.base import Store
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.worker.channel import Channel
 from django_taskq.worker.connections import drop_connections
@@ -14,6 +16,7 @@ from django_taskq.worker.loop import told, until_it_works
 from django_taskq.worker.marks import Mark, SharedMarks
 from django_taskq.worker.reports import report_canceled, report_lost
 from django_taskq.worker.supervision.birth import come_alive
+from django_taskq.worker.tally import Tally
 
 logger = logging.getLogger("django_taskq.worker")
 
@@ -77,12 +80,22 @@ def _bury(remains: Remains, how: str, was_alone: bool) -> int:
     canceled = [id for id, state in ends if state is State.CANCELED]
     _persist(remains.alias, lambda: report_lost(type(backend), store, failed))
     _persist(remains.alias, lambda: report_canceled(type(backend), store, canceled))
+    _persist(
+        remains.alias, lambda: _count_lost(store, [id for id, state in ends if state is not None])
+    )
     suspects = states.count(State.READY)
     logger.warning(
         "Worker %s %s. Of its jobs %d run again alone, %d failed as lost, %d had not started.",
         worker_id, how, suspects, len(failed), released,
     )  # fmt: skip
     return suspects
+
+
+def _count_lost(store: Store, ids: Sequence[str]) -> None:
+    tally = Tally()
+    tally.lose_leases(1)
+    tally.end((job.queue for job in store.get(ids)), Ending.LOST)
+    tally.hand_over(store)
 
 
 def _persist(alias: str, verb: Callable[[], Any]) -> Any:

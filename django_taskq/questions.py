@@ -1,0 +1,82 @@
+"""Questions to stores that may not answer."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from time import monotonic
+
+from django_taskq.control import store_of
+from django_taskq.stores.base import Store
+from django_taskq.worker.connections import drop_connections
+from django_taskq.worker.loop import told
+
+# Questions that a store may leave open at a time.
+MOST_OPEN = 10
+
+
+class NoAnswer(Exception):
+    """A store gave no answer in time, or an error; the text says which."""
+
+
+def ask[T](
+    aliases: Sequence[str], question: Callable[[Store], T], timeout: float
+) -> dict[str, T | NoAnswer]:
+    """Put a question to the stores of these aliases, each in a thread of its own.
+
+    A store that hangs keeps its thread, which ends with the process at the latest. One that has
+    not answered MOST_OPEN questions is asked no more until it has: who asks again and again would
+    fill the process with threads.
+    """
+    boxes = {alias: _put(alias, question) for alias in aliases}
+    deadline = monotonic() + timeout
+    answers: dict[str, T | NoAnswer] = {}
+    for alias, box in boxes.items():
+        try:
+            answers[alias] = box.get(timeout=max(0.001, deadline - monotonic()))
+        except Empty:
+            answers[alias] = NoAnswer(f"The store has not answered within {timeout:g} s.")
+    return answers
+
+
+class _OpenQuestions:
+    """How many questions each alias has not answered yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, alias: str) -> bool:
+        """Take note of one more, unless there are too many."""
+        with self._lock:
+            if self._counts[alias] >= MOST_OPEN:
+                return False
+            self._counts[alias] += 1
+            return True
+
+    def leave(self, alias: str) -> None:
+        """Take note of an answer."""
+        with self._lock:
+            self._counts[alias] -= 1
+
+
+_open_questions = _OpenQuestions()
+
+
+def _put[T](alias: str, question: Callable[[Store], T]) -> "SimpleQueue[T | NoAnswer]":
+    box: SimpleQueue[T | NoAnswer] = SimpleQueue()
+    if not _open_questions.enter(alias):
+        box.put(NoAnswer(f"The store has left {MOST_OPEN} questions without an answer."))
+        return box
+
+    def answer() -> None:
+        try:
+            box.put(question(store_of(alias)))
+        except Exception as error:
+            box.put(NoAnswer(f"The store cannot be asked: {told(error)}"))
+        finally:
+            drop_connections()
+            _open_questions.leave(alias)
+
+    threading.Thread(target=answer, name=f"taskq-{alias}-health", daemon=True).start()
+    return box

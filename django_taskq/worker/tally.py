@@ -1,0 +1,129 @@
+"""What a worker counts of its attempts until that goes to the roll-ups."""
+
+import logging
+import random
+import threading
+from collections.abc import Iterable, Sequence
+from time import monotonic
+
+from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.counts import (
+    BUCKETS,
+    ENDINGS,
+    Counts,
+    Ending,
+    Histogram,
+    bucket_of,
+    by_queue,
+    ending_of,
+    place_of,
+)
+from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.states import State
+from django_taskq.stores.base import Store
+from django_taskq.worker.connections import drop_connections
+from django_taskq.worker.loop import told
+from django_taskq.worker.run import Ended
+
+logger = logging.getLogger("django_taskq.worker")
+
+# Seconds between two transactions of a worker for its numbers.
+COUNT_EVERY = 10.0
+
+
+class _Page:
+    """The numbers of one queue, while they grow."""
+
+    __slots__ = ("endings", "run_seconds", "runs", "wait_seconds", "waits")
+
+    def __init__(self) -> None:
+        self.endings = [0] * len(ENDINGS)
+        self.waits, self.wait_seconds = [0] * BUCKETS, 0.0
+        self.runs, self.run_seconds = [0] * BUCKETS, 0.0
+
+    def counts(self, queue: str) -> Counts:
+        waits = Histogram(tuple(self.waits), self.wait_seconds)
+        runs = Histogram(tuple(self.runs), self.run_seconds)
+        return Counts(queue, tuple(self.endings), waits, runs)
+
+
+class Tally:
+    """Counts attempts by queue, from any thread. Each is counted once it is written.
+
+    It is about numbers: what a worker that is killed has not handed on is missing, and what was
+    handed on twice, since the answer of a database was lost, counts twice.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pages: dict[str, _Page] = {}
+        self._kept: list[Counts] = []
+        # Workers started together should not write together.
+        self._due_at = monotonic() + COUNT_EVERY * random.random()
+
+    def add(self, batch: Sequence[Ended], states: Sequence[State | None]) -> None:
+        """Count attempts with the states they were written with, None for those refused."""
+        with self._lock:
+            for ended, state in zip(batch, states, strict=True):
+                ending = ending_of(ended.outcome.verdict, state)
+                page = self._page(ended.claim.queue)
+                page.endings[place_of(ending)] += 1
+                if ending is not Ending.LATE and ending is not Ending.RELEASED:
+                    _time(page, ended.claim, ended.outcome, ended.duration)
+
+    def end(self, queues: Iterable[str], ending: Ending) -> None:
+        """Count attempts that ended in nobody's hand."""
+        with self._lock:
+            for queue in queues:
+                self._page(queue).endings[place_of(ending)] += 1
+
+    def lose_leases(self, count: int) -> None:
+        """Count workers whose jobs were taken back."""
+        with self._lock:
+            self._kept.append(Counts("", leases_lost=count))
+
+    def hand_over_due(self, store: Store) -> None:
+        """Hand over what was counted, if that is due. In memory it costs nothing and always is."""
+        now = monotonic()
+        if (self._pages or self._kept) and (store.is_local or now >= self._due_at):
+            self._due_at = now + COUNT_EVERY
+            self.hand_over(store)
+
+    def hand_over(self, store: Store) -> None:
+        """Add what was counted to the roll-ups of a store; keep it where that fails."""
+        with self._lock:
+            pages, self._pages = self._pages, {}
+            kept, self._kept = self._kept, []
+        counted = by_queue([*kept, *(page.counts(queue) for queue, page in pages.items())])
+        if not counted:
+            return
+        try:
+            store.count(counted)
+        except Exception as error:
+            # No job is to suffer from it: the next time it goes along.
+            logger.info("%r could not take what was counted: %s", store.alias, told(error))
+            drop_connections()
+            with self._lock:
+                self._kept += counted
+
+    def _page(self, queue: str) -> _Page:
+        page = self._pages.get(queue)
+        if page is None:
+            page = self._pages[queue] = _Page()
+        return page
+
+
+def _time(page: _Page, claim: Claim, outcome: Outcome, duration: float) -> None:
+    """Count how long an attempt ran, and how long its job had waited for its first start."""
+    if outcome.started_at is None:
+        return
+    page.runs[bucket_of(duration)] += 1
+    page.run_seconds += duration
+    if claim.started_at is not None:
+        return
+    since = claim.enqueued_at
+    if claim.run_after is not None and claim.run_after > since:
+        since = claim.run_after
+    waited = max(0.0, (outcome.started_at - since).total_seconds())
+    page.waits[bucket_of(waited)] += 1
+    page.wait_seconds += waited

@@ -1,0 +1,81 @@
+"""What workers count: sums by minute, by hour and for ever, that lose nothing of each other."""
+
+import threading
+from datetime import timedelta
+
+from django.db import connections
+
+from django_taskq.jobs.counts import BUCKETS, ENDINGS, Counts, Ending, Histogram, place_of
+from django_taskq.jobs.rollups import KEPT, Span, start_of
+from django_taskq.stores.base import Store
+from django_taskq.stores.database.clock import FrozenClock
+
+
+def counts(queue: str, number: int = 1, leases_lost: int = 0) -> Counts:
+    """Return as many successes of a quarter of a second each."""
+    endings, buckets = [0] * len(ENDINGS), [0] * BUCKETS
+    endings[place_of(Ending.SUCCESSFUL)] = buckets[3] = number
+    timed = Histogram(tuple(buckets), number / 4)
+    return Counts(queue, tuple(endings), timed, timed, leases_lost)
+
+
+class RollingUp:
+    """The verbs `count` and `rollups`."""
+
+    def test_what_is_counted_adds_up_by_queue_in_every_span(
+        self, frozen: Store, clock: FrozenClock
+    ) -> None:
+        frozen.count([counts("b", 2), counts("a", leases_lost=1)])
+        frozen.count([counts("a", 3)])
+        for span in Span:
+            found = frozen.rollups(span)
+            assert [rollup.counts for rollup in found] == [counts("a", 4, 1), counts("b", 2)]
+            assert {(rollup.span, rollup.at) for rollup in found} == {
+                (span, start_of(span, clock.at))
+            }
+
+    def test_each_minute_has_its_own_sum_until_it_is_too_old(
+        self, frozen: Store, clock: FrozenClock
+    ) -> None:
+        begun = start_of(Span.MINUTE, clock.at)
+        frozen.count([counts("a")])
+        clock.move(60)
+        frozen.count([counts("a", 2)])
+        later = begun + timedelta(minutes=1)
+        assert [(each.at, each.counts) for each in frozen.rollups(Span.MINUTE)] == [
+            (begun, counts("a")),
+            (later, counts("a", 2)),
+        ]
+        assert [each.at for each in frozen.rollups(Span.MINUTE, since=later)] == [later]
+        clock.move(KEPT[Span.MINUTE].total_seconds())
+        frozen.count([counts("a", 4)])
+        assert [each.counts for each in frozen.rollups(Span.MINUTE, since=begun)][-1:] == [
+            counts("a", 4)
+        ]
+        assert begun not in {each.at for each in frozen.rollups(Span.MINUTE)}
+        assert [each.counts for each in frozen.rollups(Span.EVER)] == [counts("a", 7)]
+
+    def test_many_workers_at_once_lose_nothing_of_each_other(self, store: Store) -> None:
+        queues = ["a", "b", "c"]
+        errors: list[Exception] = []
+
+        def work(turn: int) -> None:
+            try:
+                for _ in range(5):
+                    store.count(
+                        [counts(queue) for queue in queues[turn % 3 :] + queues[: turn % 3]]
+                    )
+            except Exception as error:
+                errors.append(error)
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=work, args=(turn,)) for turn in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert [each.counts for each in store.rollups(Span.EVER)] == [
+            counts(queue, 20) for queue in queues
+        ]

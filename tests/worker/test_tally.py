@@ -1,0 +1,70 @@
+"""What a worker counts, and that no trouble with it reaches a job."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from django_taskq.jobs.counts import Counts, Ending
+from django_taskq.jobs.outcome import Outcome, Verdict
+from django_taskq.jobs.rollups import Span
+from django_taskq.jobs.states import State
+from django_taskq.options import Options
+from django_taskq.stores.memory import MemoryStore
+from django_taskq.worker.tally import Tally
+
+NOW = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
+
+
+def ended(verdict: Verdict, ran: float = 2.0, **of_claim: Any) -> Any:
+    """Return an attempt of a job enqueued a minute before it started."""
+    known = {"queue": "mail", "enqueued_at": NOW, "run_after": None, "started_at": None}
+    claim = SimpleNamespace(**{**known, **of_claim})
+    outcome = Outcome(1, 1, verdict, started_at=NOW + timedelta(minutes=1))
+    return SimpleNamespace(claim=claim, outcome=outcome, duration=ran)
+
+
+def handed_over(tally: Tally) -> list[Counts]:
+    store = MemoryStore("threads", Options())
+    tally.hand_over(store)
+    return [rollup.counts for rollup in store.rollups(Span.EVER)]
+
+
+def test_the_wait_ends_with_the_first_start_and_begins_when_it_could() -> None:
+    tally = Tally()
+    batch = [
+        ended(Verdict.RETRY),
+        ended(Verdict.SUCCEEDED, started_at=NOW),
+        ended(Verdict.SUCCEEDED, run_after=NOW + timedelta(seconds=50)),
+        ended(Verdict.SUCCEEDED, run_after=NOW - timedelta(days=1)),
+    ]
+    tally.add(batch, [State.READY, *[State.SUCCESSFUL] * 3])
+    (counts,) = handed_over(tally)
+    assert (counts.waits.total, counts.waits.seconds) == (3, 60 + 10 + 60)
+    assert (counts.runs.total, counts.runs.seconds) == (4, 8)
+    assert (counts.of(Ending.RETRIED), counts.of(Ending.SUCCESSFUL)) == (1, 3)
+
+
+def test_what_was_refused_or_given_back_has_no_times() -> None:
+    tally = Tally()
+    tally.add([ended(Verdict.SUCCEEDED), ended(Verdict.RELEASED)], [None, State.READY])
+    (counts,) = handed_over(tally)
+    assert (counts.of(Ending.LATE), counts.of(Ending.RELEASED)) == (1, 1)
+    assert counts.runs.total == counts.waits.total == 0
+
+
+def test_what_a_store_could_not_take_goes_along_the_next_time() -> None:
+    class Broken:
+        alias = "broken"
+
+        def count(self, counted: object) -> None:
+            raise OSError("no route to host")
+
+    tally = Tally()
+    tally.end(["mail", "mail"], Ending.LOST)
+    tally.hand_over(Broken())  # type: ignore[arg-type]
+    tally.end(["mail"], Ending.LOST)
+    tally.lose_leases(1)
+    leases, mail = handed_over(tally)
+    assert (leases.queue, leases.leases_lost) == ("", 1)
+    assert mail.of(Ending.LOST) == 3
+    assert handed_over(tally) == []
