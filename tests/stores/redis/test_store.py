@@ -341,6 +341,18 @@ def test_a_namespace_of_many_values_is_looked_through_by_the_page(store: Any) ->
     assert store.xcoms.delete("", "default") == 251
 
 
+def test_a_value_that_was_evicted_is_as_if_it_had_never_been_pushed(store: Any) -> None:
+    join(store)
+    insert(store)
+    push(store, '"older"')
+    push(store, '"evicted"', claim_one(store))
+    redis_client().delete(store.scripts.keys.name("xcom:", "2"))
+    assert pulled(store) == '"older"'
+    assert store.xcoms.keys("", "default") == ["k"]
+    store.xcoms.delete("", "default")
+    assert store.xcoms.namespaces("") == []
+
+
 # What it cannot do.
 
 
