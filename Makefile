@@ -50,7 +50,7 @@ migrations: $(STAMP) ## check that no migration is missing
 	@$(STATIC) $(PYTHON) -m django makemigrations --check --dry-run django_taskq
 
 pytest: $(STAMP) ## run the tests alone
-	@$(PYTHON) -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS) $(TESTS)
 
 soak: $(STAMP) ## run the long tests that inject faults
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(PYTHON) -m pytest -m soak --timeout 0 $(PYTEST_ARGS) $(TESTS)

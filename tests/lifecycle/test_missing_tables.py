@@ -20,8 +20,8 @@ def test_before_migrate_a_worker_says_in_one_sentence_what_to_do(
     assert worker.wait() == 1
     assert worker.log.strip() == (
         "CommandError: 'default' cannot be worked: The database 'stage' lacks the tables "
-        "taskq_attempt, taskq_job, taskq_limit, taskq_queue, taskq_tenant, taskq_worker, "
-        "taskq_xcom: run manage.py migrate --database stage."
+        "taskq_attempt, taskq_dependency, taskq_job, taskq_limit, taskq_queue, taskq_tenant, "
+        "taskq_worker, taskq_xcom: run manage.py migrate --database stage."
     )
 
 
