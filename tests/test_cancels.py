@@ -15,10 +15,10 @@ from django.tasks.signals import task_finished
 from django_taskq import JobCanceled, JobContext, cancel, get_job, task, wait
 from django_taskq.control import database_of, store_of
 from django_taskq.jobs.claim import ClaimRequest
+from django_taskq.jobs.fence import Note
 from django_taskq.jobs.states import Failure, State
 from django_taskq.models import Worker
 from django_taskq.signals import job_canceled
-from django_taskq.stores.base import Note
 from django_taskq.worker.pool import notepad
 from django_taskq.worker.upkeep import Upkeep
 from tests.aliases import alias_fixture, every_durable

@@ -9,8 +9,8 @@ from django.tasks import TaskResult, task_backends
 
 from django_taskq import get_job, wait
 from django_taskq.control import store_of
+from django_taskq.jobs.fence import Fence
 from django_taskq.signals import attempt_failed, late_result, worker_started, worker_stopped
-from django_taskq.stores.base import Fence
 from tests.aliases import alias_fixture
 from tests.app import gates, tasks
 from tests.deadlines import wait_until

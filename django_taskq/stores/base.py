@@ -20,7 +20,7 @@ number of workers at once.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from django.db import InterfaceError, OperationalError
 
@@ -28,6 +28,7 @@ from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.edges import EdgeRecord
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
@@ -38,48 +39,11 @@ from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.unique import Holder
+from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.stores.xcoms import XComs
-
-
-class Fence(NamedTuple):
-    """The attempt of a job that a write is about."""
-
-    seq: int
-    attempt: int
-
-
-class Note(NamedTuple):
-    """What a running attempt tells between start and end; None leaves a field as it is."""
-
-    seq: int
-    attempt: int
-    started_at: datetime | None = None
-    progress: str | None = None
-    metadata: str | None = None
-
-
-class Promoted(NamedTuple):
-    """How many due jobs became ready, and the seconds until the next one is due, if any."""
-
-    count: int  # type: ignore[assignment]
-    next_in: float | None
-
-
-class Reaped(NamedTuple):
-    """What was taken back from dead workers.
-
-    `released` jobs are back in their lanes, `suspects` were set apart, `failed` are the ids of
-    those that ended as lost, `canceled` of those that somebody had asked to stop.
-    """
-
-    workers: tuple[str, ...] = ()
-    released: int = 0
-    failed: tuple[str, ...] = ()
-    suspects: int = 0
-    canceled: tuple[str, ...] = ()
 
 
 class Store(ABC):

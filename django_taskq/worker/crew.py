@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Verdict
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from django_taskq.worker.executors.base import Hooks, MakeExecutor
 from django_taskq.worker.intake import Intake
 from django_taskq.worker.marks import Marks

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 
 from django_taskq.context import Notepad
+from django_taskq.jobs.fence import Note
 from django_taskq.jobs.workers import Pulse
-from django_taskq.stores.base import Note, Store
+from django_taskq.stores.base import Store
 from django_taskq.worker.marks import Marks
 
 logger = logging.getLogger("django_taskq.worker")

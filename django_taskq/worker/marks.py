@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from django_taskq.jobs.claim import Claim
-from django_taskq.stores.base import Fence
+from django_taskq.jobs.fence import Fence
 
 LONGEST_ID = 512
 

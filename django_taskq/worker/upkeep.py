@@ -6,7 +6,8 @@ from collections.abc import Callable
 from time import monotonic
 
 from django_taskq.jobs.counts import Ending
-from django_taskq.stores.base import Reaped, Store
+from django_taskq.jobs.upkeep import Reaped
+from django_taskq.stores.base import Store
 from django_taskq.worker.loop import LONGEST_PAUSE, told
 from django_taskq.worker.reports import report_canceled, report_lost
 from django_taskq.worker.tally import Tally

@@ -20,13 +20,14 @@ from django.tasks.base import TaskError, TaskResultStatus
 from django_taskq.exceptions import TaskqError
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.counts import Ending
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.reasons import JOB_CANCELED
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.results import readable
 from django_taskq.signals import attempt_failed, job_canceled, late_result
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.growth import grow, grows

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_taskq.jobs.claim import Claim, ClaimRequest, TryError
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.jobs.workers import WorkerInfo
-from django_taskq.stores.base import Fence
 from tests.lifecycle import tasks
 from tests.lifecycle.stage import ALIAS, Stage
 

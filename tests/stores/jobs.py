@@ -9,13 +9,14 @@ from typing import Any
 from django.db import connections
 
 from django_taskq.jobs.claim import Claim, ClaimRequest, TryError
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.workers import WorkerInfo
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from tests.stores.places import Place
 
 TASK = "tests.app.tasks.noop"

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from django_taskq.jobs.claim import Claim as Claimed
 from django_taskq.jobs.claim import ClaimRequest
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.limits import gate_of
 from django_taskq.jobs.outcome import Verdict
@@ -13,7 +14,7 @@ from django_taskq.jobs.rate import read_rate
 from django_taskq.jobs.rules import QueueRule, Rules, TenantRule
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.tenants import Tenants
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.fair_model import FairJob, FairModel
 from tests.stores.jobs import outcome

@@ -10,10 +10,11 @@ import pytest
 from django.db import connections
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.outcome import Verdict
 from django_taskq.jobs.states import State
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from tests.lifecycle.soaking import soak_seconds
 from tests.stores.histories import Call, Job, is_legal
 from tests.stores.jobs import (

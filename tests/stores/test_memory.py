@@ -9,11 +9,13 @@ from time import monotonic
 import pytest
 
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.upkeep import Reaped
 from django_taskq.options import Options
-from django_taskq.stores.base import Fence, Reaped, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from django_taskq.stores.memory import MemoryStore
 from django_taskq.stores.memory.job import MemoryJob

@@ -15,8 +15,8 @@ from hypothesis.stateful import (
 )
 
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Outcome, Verdict
-from django_taskq.stores.base import Fence
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.jobs import claim, failure, insert, join, lose, outcome, retry, success
 from tests.stores.model import Model

@@ -8,8 +8,8 @@ import pytest
 
 from django_taskq.context import Notepad
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.fence import Fence
 from django_taskq.options import Options
-from django_taskq.stores.base import Fence
 from django_taskq.stores.memory import MemoryStore
 from django_taskq.worker.cancels import Cancels
 from tests.stores.jobs import WORKER, claim, finish, insert_many, success

@@ -9,11 +9,11 @@ import pytest
 
 from django_taskq.context import Notepad
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.fence import Note
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.workers import Pulse, WorkerInfo
 from django_taskq.options import Options
-from django_taskq.stores.base import Note
 from django_taskq.stores.memory import MemoryStore
 from django_taskq.worker.heartbeat import Heartbeat
 from django_taskq.worker.marks import NoMarks

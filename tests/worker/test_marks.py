@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from django_taskq.stores.base import Fence
+from django_taskq.jobs.fence import Fence
 from django_taskq.worker.marks import LONGEST_ID, NoMarks, SharedMarks
 from tests.worker.claims import claim_of
 

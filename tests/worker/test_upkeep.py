@@ -15,10 +15,11 @@ from django.utils import timezone
 from django_taskq import get_job
 from django_taskq.control import store_of
 from django_taskq.exceptions import JobLost
+from django_taskq.jobs.fence import Note
 from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.models import Worker
 from django_taskq.options import Options
-from django_taskq.stores.base import Note, Promoted, Reaped
 from django_taskq.worker.upkeep import Upkeep
 from tests.stores.jobs import WORKER, claim, join
 from tests.worker import tasks

@@ -8,10 +8,10 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from django_taskq.jobs.attempt import MOST_KEPT, ended_attempt
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.models import Attempt
-from django_taskq.stores.base import Fence, Note
 from django_taskq.stores.database.attempts import trim_attempts
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.endings import Ending, attempt_row, ending_of

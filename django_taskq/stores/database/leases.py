@@ -8,10 +8,10 @@ from typing import Any
 from django.db.models import Exists, QuerySet
 
 from django_taskq.jobs.assignment import write_assignment
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.states import State
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.models import Job, Worker
-from django_taskq.stores.base import Fence
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.place import Place
 

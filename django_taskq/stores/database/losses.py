@@ -10,10 +10,10 @@ from django.db.models import F, Q
 
 from django_taskq.jobs.attempt import MOST_KEPT, AttemptRecord, taken_attempt
 from django_taskq.jobs.fate import Death, Fate, fate_of
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.reasons import FELL_SILENT, SUSPECT
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.models import Attempt
-from django_taskq.stores.base import Fence
 from django_taskq.stores.database.attempts import trim_attempts
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.stores.database.endings import attempt_row

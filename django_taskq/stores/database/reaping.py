@@ -3,8 +3,8 @@
 from django.db.models import Exists, OuterRef, QuerySet
 
 from django_taskq.jobs.states import State
+from django_taskq.jobs.upkeep import Reaped
 from django_taskq.models import Job, Worker
-from django_taskq.stores.base import Reaped
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.losses import Losses

@@ -9,8 +9,8 @@ from django.db.models.functions import Concat
 
 from django_taskq.jobs.reasons import GIVEN_UP
 from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.upkeep import Promoted
 from django_taskq.models import Attempt, Dependency, Job
-from django_taskq.stores.base import Promoted
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.place import Place, any_of

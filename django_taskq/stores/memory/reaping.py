@@ -5,7 +5,7 @@ from datetime import datetime
 from django_taskq.jobs.fate import Death
 from django_taskq.jobs.reasons import FELL_SILENT
 from django_taskq.jobs.states import State
-from django_taskq.stores.base import Reaped
+from django_taskq.jobs.upkeep import Reaped
 from django_taskq.stores.memory import endings
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob

@@ -13,6 +13,7 @@ from django_taskq.jobs.clock import host_time
 from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fate import Death
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.insights import Insights
@@ -25,10 +26,11 @@ from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, WAITING, State
 from django_taskq.jobs.unique import Holder
+from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.jobs.upstreams import have_upstreams
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
-from django_taskq.stores.base import Fence, Note, Promoted, Reaped, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.memory import (
     attaching,
     changes,

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from django_taskq.jobs.attempt import ended_attempt, taken_attempt
 from django_taskq.jobs.fate import Death, fate_of
+from django_taskq.jobs.fence import Note
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.reasons import CANCELED_RUNNING, SUSPECT
 from django_taskq.jobs.states import Failure, State
-from django_taskq.stores.base import Note
 from django_taskq.stores.redis.job import RedisJob
 
 

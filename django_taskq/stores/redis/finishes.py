@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django_taskq.jobs.fate import Death
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import State
-from django_taskq.stores.base import Fence, Note
 from django_taskq.stores.redis import endings
 from django_taskq.stores.redis.codec import write_moment, write_seq
 from django_taskq.stores.redis.job import RedisJob

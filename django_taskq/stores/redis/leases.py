@@ -7,11 +7,12 @@ from typing import Any
 
 from django_taskq.jobs.assignment import read_assignment, write_assignment
 from django_taskq.jobs.fate import Death
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.reasons import FELL_SILENT
 from django_taskq.jobs.states import State
+from django_taskq.jobs.upkeep import Reaped
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo, WorkerRecord
-from django_taskq.stores.base import Fence, Reaped
 from django_taskq.stores.redis import endings
 from django_taskq.stores.redis.codec import read_moment
 from django_taskq.stores.redis.job import RedisJob

@@ -14,6 +14,7 @@ from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fate import Death
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
@@ -24,11 +25,12 @@ from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
+from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.jobs.upstreams import have_upstreams, without_rows
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.archive import Archive
-from django_taskq.stores.base import Fence, Note, Promoted, Reaped, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.redis.archiver import Archiver
 from django_taskq.stores.redis.changes import Changes
 from django_taskq.stores.redis.claims import Claims

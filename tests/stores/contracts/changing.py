@@ -4,10 +4,11 @@ import pytest
 
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import ClaimRequest
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import ENDED, RETRYABLE, WAITING, Failure, State
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from tests.stores.jobs import (
     WORKER,
     bring,

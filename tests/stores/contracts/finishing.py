@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.outcome import Verdict
 from django_taskq.jobs.states import Failure, State
-from django_taskq.stores.base import Fence, Note, Store
+from django_taskq.stores.base import Store
 from tests.stores.jobs import (
     OTHER,
     WORKER,

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from django_taskq.jobs.states import State
-from django_taskq.stores.base import Promoted, Store
+from django_taskq.jobs.upkeep import Promoted
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.deadlines import wait_until
 from tests.stores.jobs import (

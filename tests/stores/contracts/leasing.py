@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from django_taskq.jobs.assignment import Assignment
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.fence import Note
 from django_taskq.jobs.states import Failure, State
+from django_taskq.jobs.upkeep import Reaped
 from django_taskq.jobs.workers import Pulse, WorkerInfo
-from django_taskq.stores.base import Note, Reaped, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.deadlines import wait_until
 from tests.stores.jobs import (

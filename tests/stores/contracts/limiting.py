@@ -7,12 +7,13 @@ from time import monotonic
 import pytest
 
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.limits import gate_of
 from django_taskq.jobs.rate import Rate, read_rate
 from django_taskq.jobs.rules import QueueRule, Rules, TenantRule
 from django_taskq.jobs.states import State
 from django_taskq.jobs.tenants import Tenants
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.jobs import (
     OTHER,

@@ -2,8 +2,9 @@
 
 import pytest
 
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.states import Failure, State
-from django_taskq.stores.base import Fence, Note, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.jobs import (
     KILLED,

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from django_taskq.jobs.claim import ClaimRequest
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import State, is_allowed
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from tests.stores.jobs import KILLED, WORKER, bring, record, state
 from tests.stores.places import Place
 

@@ -8,12 +8,13 @@ import pytest
 
 from django_taskq.exceptions import DuplicateJob
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Entry, OnDuplicate, unique_key
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.jobs import (
     WORKER,

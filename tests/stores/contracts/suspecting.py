@@ -5,9 +5,10 @@ import json
 import pytest
 
 from django_taskq.jobs.change import Change
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Verdict
 from django_taskq.jobs.states import State
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from tests.stores.jobs import (
     OTHER,
     WORKER,

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from django_taskq.jobs.attempt import AttemptRecord
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.outcome import Verdict
 from django_taskq.jobs.reasons import CANCELED_RUNNING, JOB_CANCELED, JOB_LOST
 from django_taskq.jobs.states import Failure, State
-from django_taskq.stores.base import Fence, Note, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.jobs import (
     KILLED,

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.states import State
 from django_taskq.jobs.xcom import Pusher, XCom, XComFilter
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.jobs import (
     OTHER,

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.limits import gate_of
 from django_taskq.jobs.rules import QueueRule, Rules, TenantRule
 from django_taskq.jobs.tenants import Tenants
 from django_taskq.options import Options
-from django_taskq.stores.base import Fence, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database import DatabaseStore
 from django_taskq.stores.database.books import MOST_WORKERS, Books
 from django_taskq.stores.database.search import FEW_NAMES, MOST_LOOKED, PAGE

@@ -10,8 +10,8 @@ from django.db import connections
 from django_taskq.jobs.limits import NO_GATE, gate_of
 from django_taskq.jobs.tenants import Tenants
 from django_taskq.jobs.unique import unique_key
+from django_taskq.jobs.upkeep import Reaped
 from django_taskq.options import Options
-from django_taskq.stores.base import Reaped
 from django_taskq.stores.database import DatabaseStore
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.database.statements import Statement, plan_of, recorded, run

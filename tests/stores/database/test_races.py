@@ -7,9 +7,10 @@ import pytest
 from django.db import transaction
 
 from django_taskq.jobs.change import Change
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.states import State
+from django_taskq.jobs.upkeep import Reaped
 from django_taskq.options import Options
-from django_taskq.stores.base import Fence, Reaped
 from django_taskq.stores.database import DatabaseStore
 from django_taskq.stores.database.suspects import Suspects
 from django_taskq.stores.database.vendors import GENERIC, Vendor

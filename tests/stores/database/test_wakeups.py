@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from django.db import connections, transaction
 
+from django_taskq.jobs.upkeep import Reaped
 from django_taskq.options import Options
-from django_taskq.stores.base import Reaped
 from django_taskq.stores.database import DatabaseStore
 from django_taskq.stores.database.vendors.postgresql.wakeups import Bell, channel_of
 from django_taskq.stores.wakeup import Wakeup

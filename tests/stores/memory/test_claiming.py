@@ -7,12 +7,13 @@ from time import perf_counter
 import pytest
 
 from django_taskq.jobs.claim import ClaimRequest
+from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.limits import gate_of
 from django_taskq.jobs.rate import Rate
 from django_taskq.jobs.rules import QueueRule, Rules, TenantRule
 from django_taskq.jobs.tenants import Tenants
 from django_taskq.options import Options
-from django_taskq.stores.base import Fence, Note, Store
+from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from django_taskq.stores.memory import MemoryStore
 from django_taskq.stores.wakeup import Wakeup

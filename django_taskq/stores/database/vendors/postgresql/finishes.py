@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django_taskq.jobs.attempt import error_of
+from django_taskq.jobs.fence import Note
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.reasons import CANCELED_RUNNING, JOB_CANCELED
 from django_taskq.jobs.states import State
-from django_taskq.stores.base import Note
 from django_taskq.stores.database.endings import failure_of, is_plain
 from django_taskq.stores.database.finishes import Finishes, ended_among
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
+from django_taskq.jobs.fence import Note
 from django_taskq.jobs.outcome import Outcome
-from django_taskq.stores.base import Note
 from django_taskq.stores.database.endings import Ending, is_plain
 from django_taskq.stores.database.finishes import Finishes, Held
 from django_taskq.stores.database.vendors.sqlite.moments import text_of, zone_of
