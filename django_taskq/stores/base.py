@@ -242,6 +242,14 @@ class Store(ABC):
     def forget(self, worker_id: str) -> int:
         """Take a worker out and give back all it still holds, free of charge; return how many."""
 
+    def ask_stop(self, worker_ids: Sequence[str]) -> list[str]:
+        """Ask live workers to stop, as SIGTERM would; return those that were asked.
+
+        Their next heartbeat tells them. Workers of a pool stop with the process whose pool it is,
+        so a store in memory asks none.
+        """
+        return []
+
     # Upkeep.
 
     @abstractmethod

@@ -245,6 +245,10 @@ class DatabaseStore(Store):
         self._claims.books.drop(worker_id)
         return self._leases.forget(worker_id)
 
+    def ask_stop(self, worker_ids: Sequence[str]) -> list[str]:
+        """Ask live workers to stop, as SIGTERM would; return those that were asked."""
+        return self._leases.ask_stop(worker_ids)
+
     # Upkeep.
 
     def refresh(self) -> bool:
