@@ -76,9 +76,7 @@ class Leases:
         """Ask live workers to stop; return those that were asked, now or before."""
         place = self.place
         now = storable(place.clock.read(place.connection))
-        live = place.workers().filter(
-            pk__in=worker_ids, lost_at__isnull=True, expires_at__gte=now
-        )
+        live = place.workers().filter(pk__in=worker_ids, lost_at__isnull=True, expires_at__gte=now)
         live.filter(stop_asked_at__isnull=True).update(stop_asked_at=now)
         return list(live.filter(stop_asked_at__isnull=False).values_list("pk", flat=True))
 
