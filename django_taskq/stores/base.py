@@ -36,6 +36,7 @@ from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.run import RunRecord
+from django_taskq.jobs.servings import Served, Serving
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.unique import Holder
@@ -341,6 +342,14 @@ class Store(ABC):
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, those that began at a moment or later, oldest first."""
         return []
+
+    def count_servings(self, servings: Sequence[Serving]) -> None:
+        """Add what a worker has given tenants, where the store keeps any of it."""
+        return
+
+    def servings(self, since: datetime, tenants: Sequence[str]) -> Served:
+        """Return what workers have given these tenants since about a moment, and all together."""
+        return Served(since)
 
     # Waking up.
 

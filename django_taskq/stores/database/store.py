@@ -20,6 +20,7 @@ from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.run import RunRecord
+from django_taskq.jobs.servings import Served, Serving
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
@@ -47,6 +48,7 @@ from django_taskq.stores.database.vendors import Vendor, vendor_of
 from django_taskq.stores.database.xcoms import DatabaseXComs
 from django_taskq.stores.rollups import RollupRows
 from django_taskq.stores.rules import RuleRows
+from django_taskq.stores.servings import ServingRows
 from django_taskq.stores.wakeup import Wakeup
 
 
@@ -78,6 +80,7 @@ class DatabaseStore(Store):
         )
         self._rules = RuleRows(self.database)
         self._rollups = RollupRows(self.database, alias)
+        self._servings = ServingRows(self.database, alias)
         self._reads = Reads(place)
         self._outlooks = Outlooks(place)
         self.xcoms = DatabaseXComs(place)
@@ -307,6 +310,14 @@ class DatabaseStore(Store):
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, the oldest first."""
         return self._rollups.read(span, since)
+
+    def count_servings(self, servings: Sequence[Serving]) -> None:
+        """Add what a worker has given tenants."""
+        self._servings.add(servings, self.now())
+
+    def servings(self, since: datetime, tenants: Sequence[str]) -> Served:
+        """Return what workers have given these tenants since about a moment."""
+        return self._servings.read(since, tenants)
 
     def particulars(self) -> Particulars:
         """Return what the speed of this store depends on. It may take some seconds."""
