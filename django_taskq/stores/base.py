@@ -24,6 +24,7 @@ from typing import ClassVar
 
 from django.db import InterfaceError, OperationalError
 
+from django_taskq.jobs.backlogs import BacklogQuery, Backlogs, backlogs_of
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
@@ -320,6 +321,13 @@ class Store(ABC):
     @abstractmethod
     def insights(self) -> Insights:
         """Return live numbers; never counts ended jobs one by one on a large table."""
+
+    def backlogs(self, wanted: BacklogQuery) -> Backlogs:
+        """Return how many unfinished jobs queues or tenants have, by few and bounded reads.
+
+        A store that has no way of its own counts all of them.
+        """
+        return backlogs_of(self.insights(), wanted)
 
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start, None where there is no such job.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import batched
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Sum, Value, When
@@ -78,7 +79,7 @@ class ServingRows:
                     for (is_rest, tenant), serving in by_key.items()
                 ),
                 default=Value(0),
-                output_field=Row._meta.get_field(name),
+                output_field=_FIELDS[name],
             )
             for name in NUMBERS
         }  # fmt: skip
@@ -86,6 +87,7 @@ class ServingRows:
 
 
 _COLUMNS = ("pk", "is_rest", "tenant")
+_FIELDS: dict[str, Any] = {name: Row._meta.get_field(name) for name in NUMBERS}
 
 
 def _key(serving: Serving) -> tuple[bool, str]:

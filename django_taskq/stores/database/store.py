@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import Error as DatabaseError
 from django.db import router
 
+from django_taskq.jobs.backlogs import BacklogQuery, Backlogs
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
@@ -83,6 +84,7 @@ class DatabaseStore(Store):
         self._servings = ServingRows(self.database, alias)
         self._reads = Reads(place)
         self._outlooks = Outlooks(place)
+        self._backlogs = chosen.backlogs(place)
         self.xcoms = DatabaseXComs(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
@@ -297,6 +299,10 @@ class DatabaseStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights()
+
+    def backlogs(self, wanted: BacklogQuery) -> Backlogs:
+        """Return how many unfinished jobs queues or tenants have, counted to a bound."""
+        return self._backlogs.of(wanted)
 
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start, by three or four statements."""

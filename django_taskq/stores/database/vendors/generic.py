@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from django_taskq.stores.database.backlogs import BacklogReads
 from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
 from django_taskq.stores.database.finishes import Finishes
@@ -25,6 +26,7 @@ class Vendor(NamedTuple):
     finishes: type[Finishes]
     keeping: type[Keeping]
     leases: type[Leases]
+    backlogs: type[BacklogReads]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
 
@@ -43,6 +45,7 @@ GENERIC = Vendor(
     finishes=Finishes,
     keeping=Keeping,
     leases=Leases,
+    backlogs=BacklogReads,
     wakeups=Wakeups,
     settings=no_settings,
 )
