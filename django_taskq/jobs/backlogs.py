@@ -1,4 +1,4 @@
-"""Backlogs: how many unfinished jobs a queue or a tenant has, counted to a bound."""
+"""Backlogs: how many unfinished jobs a tenant has, counted to a bound."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,19 +12,16 @@ MOST_TENANTS = 50
 
 
 class BacklogQuery(NamedTuple):
-    """Whose backlogs are wanted: all queues' or, with `is_by_tenant`, tenants'.
-
-    Of tenants these `tenants`, or else some that have ready jobs; with `queue` what they have in
-    it alone.
+    """Whose backlogs are wanted: these tenants' or else those of some that have ready jobs; with
+    `queue` what they have in it alone.
     """
 
-    is_by_tenant: bool = False
     tenants: tuple[str, ...] | None = None
     queue: str | None = None
 
 
 class Backlog(NamedTuple):
-    """The unfinished jobs of one queue or tenant.
+    """The unfinished jobs of one tenant.
 
     `more` are the states of which there may be more than were counted. `oldest_at` is since when
     the oldest ready job waits of those that were looked at; with `has_older` others may be older.
@@ -37,10 +34,10 @@ class Backlog(NamedTuple):
 
 
 class Backlogs(NamedTuple):
-    """The backlogs of one alias at a moment, by queue or by tenant."""
+    """The backlogs of one alias at a moment, by tenant."""
 
     now: datetime
-    by_name: Mapping[str, Backlog]
+    by_tenant: Mapping[str, Backlog]
 
 
 def backlogs_of(insights: Insights, wanted: BacklogQuery) -> Backlogs:
@@ -51,12 +48,8 @@ def backlogs_of(insights: Insights, wanted: BacklogQuery) -> Backlogs:
         if wanted.queue in (None, lane.queue)
         and (wanted.tenants is None or lane.tenant in wanted.tenants)
     ]
-    oldest = {} if wanted.is_by_tenant else insights.oldest_by_queue
-    found = depths(lanes, lambda lane: lane.tenant if wanted.is_by_tenant else lane.queue)
-    named = {
-        name: Backlog(depth, oldest_at=oldest.get(name)) for name, depth in found.items()
-    }  # fmt: skip
-    return Backlogs(insights.now, named)
+    found = depths(lanes, lambda lane: lane.tenant)
+    return Backlogs(insights.now, {name: Backlog(depth) for name, depth in found.items()})
 
 
 def share_out(budget: int, lanes: Sequence[object], least: int, most: int) -> int:

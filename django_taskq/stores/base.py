@@ -24,31 +24,32 @@ from typing import ClassVar
 
 from django.db import InterfaceError, OperationalError
 
-from django_taskq.jobs.backlogs import BacklogQuery, Backlogs, backlogs_of
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
+from django_taskq.jobs.glance import Glance, glance_of
+from django_taskq.jobs.hindrance import Hindrance
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
-from django_taskq.jobs.rollups import Rollup, Span
+from django_taskq.jobs.rollups import Rollup, Span, Trend, trend_of
 from django_taskq.jobs.run import RunRecord
-from django_taskq.jobs.servings import Served, Serving
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
+from django_taskq.stores.tenant_numbers import TenantNumbers
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.stores.xcoms import XComs
 
 
-class Store(ABC):
+class Store(TenantNumbers, ABC):
     """Holds the jobs of one backend alias. Methods are safe to call from any thread.
 
     `is_local` says that the jobs live in this process, so that no verb waits for I/O, `has_rows`
@@ -322,12 +323,16 @@ class Store(ABC):
     def insights(self) -> Insights:
         """Return live numbers; never counts ended jobs one by one on a large table."""
 
-    def backlogs(self, wanted: BacklogQuery) -> Backlogs:
-        """Return how many unfinished jobs queues or tenants have, by few and bounded reads.
+    def glance(self, most: int) -> Glance:
+        """Return live numbers by queue, read quickly however many jobs there are.
 
-        A store that has no way of its own counts all of them.
+        Where there are more than `most` of a kind that is dear to count, that much is said.
         """
-        return backlogs_of(self.insights(), wanted)
+        return glance_of(self.insights())
+
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """Return what of a database itself slows the queue down."""
+        return ()
 
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start, None where there is no such job.
@@ -351,13 +356,9 @@ class Store(ABC):
         """Return the roll-ups of a span, those that began at a moment or later, oldest first."""
         return []
 
-    def count_servings(self, servings: Sequence[Serving]) -> None:
-        """Add what a worker has given tenants, where the store keeps any of it."""
-        return
-
-    def servings(self, since: datetime, tenants: Sequence[str]) -> Served:
-        """Return what workers have given these tenants since about a moment, and all together."""
-        return Served(since)
+    def trend(self, span: Span, since: datetime) -> Trend:
+        """Return how all queues together went since a moment, and which tasks failed."""
+        return trend_of(self.rollups(span, since))
 
     # Waking up.
 

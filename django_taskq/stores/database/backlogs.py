@@ -1,4 +1,4 @@
-"""Backlogs of queues and tenants, by reads that are bounded however many jobs there are."""
+"""Backlogs of tenants, by reads that are bounded however many jobs there are."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -19,14 +19,14 @@ MOST_WAITING = 10_000
 
 
 class Counted(NamedTuple):
-    """Some jobs of one state, queue and tenant; `tenant` is None for all of a queue.
+    """Some jobs of one state, queue and tenant.
 
     With `is_cut` there may be more of them, with `has_older` older ones.
     """
 
     state: str
     queue: str
-    tenant: str | None
+    tenant: str
     count: int  # type: ignore[assignment]
     oldest_at: datetime | None = None
     is_cut: bool = False
@@ -60,13 +60,11 @@ class BacklogReads:
         place = self.place
         now = place.clock.read(place.connection)
         triples = [t for t in self.triples() if wanted.queue in (None, t.queue)]
-        tenants: Sequence[str] | None = None
-        if wanted.is_by_tenant:
-            tenants = wanted.tenants
-            if tenants is None:
-                tenants = self.waiting_tenants(triples, MOST_TENANTS)
+        tenants = wanted.tenants
+        if tenants is None:
+            tenants = tuple(self.waiting_tenants(triples, MOST_TENANTS))
         counted = [*self._waiting(), *self.ready(triples, tenants)]
-        return Backlogs(now, _by_name(counted, wanted, tenants))
+        return Backlogs(now, _by_tenant(counted, tenants, wanted.queue))
 
     def triples(self) -> list[Triple]:
         """Return the queues, bands and gates with ready jobs."""
@@ -79,16 +77,17 @@ class BacklogReads:
         rows = self._ready().filter(queue__in=queues).values_list("tenant", flat=True)
         return list(rows.order_by("tenant").distinct()[:most])
 
-    def ready(self, triples: Sequence[Triple], tenants: Sequence[str] | None) -> list[Counted]:
-        """Count the ready jobs of these queues, of all tenants together or of each of these."""
-        jobs = self._ready().filter(queue__in={triple.queue for triple in triples}).order_by()
-        names = ["queue"]
-        if tenants is not None:
-            jobs, names = jobs.filter(tenant__in=tenants), ["queue", "tenant"]
-        rows = jobs.values_list(*names).annotate(count=Count("pk"), oldest=Min("eligible_at"))
+    def ready(self, triples: Sequence[Triple], tenants: Sequence[str]) -> list[Counted]:
+        """Count the ready jobs of each of these tenants in these queues."""
+        jobs = self._ready().filter(
+            queue__in={triple.queue for triple in triples}, tenant__in=tenants
+        )
+        rows = jobs.order_by().values_list("queue", "tenant")
         return [
-            Counted(State.READY, queue, tenant[0] if tenant else None, count, aware(oldest))
-            for queue, *tenant, count, oldest in rows
+            Counted(State.READY, queue, tenant, count, aware(oldest))
+            for queue, tenant, count, oldest in rows.annotate(
+                count=Count("pk"), oldest=Min("eligible_at")
+            )
         ]
 
     def apart(self) -> list[Counted]:
@@ -116,26 +115,21 @@ class BacklogReads:
         return [counted._replace(is_cut=totals[counted.state] >= MOST_WAITING) for counted in found]
 
 
-def _by_name(
-    counted: Iterable[Counted], wanted: BacklogQuery, tenants: Sequence[str] | None
+def _by_tenant(
+    counted: Iterable[Counted], tenants: Sequence[str], queue: str | None
 ) -> dict[str, Backlog]:
-    known = None if tenants is None else frozenset(tenants)
+    known = frozenset(tenants)
     parts: dict[str, list[Counted]] = {}
-    cut: set[str] = set()
+    # Of a state that was counted to its bound anybody may have more.
+    cut = {each.state for each in counted if each.is_cut and each.state != State.READY}
     for each in counted:
-        if each.is_cut and each.state != State.READY:
-            # Of such a state anybody may have more than was counted.
-            cut.add(each.state)
-        if wanted.queue not in (None, each.queue):
-            continue
-        name = each.tenant if wanted.is_by_tenant else each.queue
-        if name is not None and (known is None or name in known):
-            parts.setdefault(name, []).append(each)
-    return {name: _backlog(found, cut) for name, found in parts.items()}
+        if queue in (None, each.queue) and each.tenant in known:
+            parts.setdefault(each.tenant, []).append(each)
+    return {tenant: _backlog(found, cut) for tenant, found in parts.items()}
 
 
 def _backlog(found: Sequence[Counted], cut: set[str]) -> Backlog:
-    lanes = [LaneCount(each.queue, each.tenant or "", each.state, each.count) for each in found]
+    lanes = [LaneCount(each.queue, each.tenant, each.state, each.count) for each in found]
     ready = [each for each in found if each.state == State.READY]
     oldest = [each.oldest_at for each in ready if each.oldest_at is not None]
     return Backlog(

@@ -1,8 +1,9 @@
 """Any database that Django speaks to: the ORM alone, and polling. The reference for the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from django_taskq.jobs.hindrance import Hindrance
 from django_taskq.stores.database.backlogs import BacklogReads
 from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
@@ -29,11 +30,17 @@ class Vendor(NamedTuple):
     backlogs: type[BacklogReads]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
+    hindrances: Callable[[Place], Iterable[Hindrance]]
 
 
 def no_settings(place: Place) -> dict[str, Any]:
     """Tell nothing of a database about which nothing is known."""
     return {}
+
+
+def no_hindrances(place: Place) -> Iterable[Hindrance]:
+    """Find nothing at a database about which nothing is known."""
+    return ()
 
 
 GENERIC = Vendor(
@@ -48,4 +55,5 @@ GENERIC = Vendor(
     backlogs=BacklogReads,
     wakeups=Wakeups,
     settings=no_settings,
+    hindrances=no_hindrances,
 )

@@ -49,15 +49,15 @@ SELECT given.queue, given.tenant,
         SELECT COUNT(*) FROM (
             SELECT 1 FROM taskq_job AS job
             WHERE {ready} AND job.queue = given.queue AND job.band = given.band
-                AND job.gate = given.gate {of_tenant} LIMIT %s
+                AND job.gate = given.gate AND job.tenant = given.tenant LIMIT %s
         ) AS counted
     ),
     (
         SELECT MIN(eligible_at) FROM (
             SELECT job.eligible_at FROM taskq_job AS job
             WHERE {ready} AND job.queue = given.queue AND job.band = given.band
-                AND job.gate = given.gate {of_tenant}
-            ORDER BY job.tenant, job.rank, job.seq LIMIT %s
+                AND job.gate = given.gate AND job.tenant = given.tenant
+            ORDER BY job.rank, job.seq LIMIT %s
         ) AS oldest
     )
 FROM {given}
@@ -93,7 +93,7 @@ class SteppingBacklogs(BacklogReads):
     in_lanes: ClassVar[str]
     parked: ClassVar[str]
 
-    def given(self, lanes: Sequence[tuple[str, int, str, str | None]]) -> tuple[str, list[Any]]:
+    def given(self, lanes: Sequence[tuple[str, int, str, str]]) -> tuple[str, list[Any]]:
         """Return a source of (queue, band, gate, tenant) named `given`, and its inputs."""
         raise NotImplementedError
 
@@ -111,19 +111,15 @@ class SteppingBacklogs(BacklogReads):
             )
         ]
 
-    def ready(self, triples: Sequence[Triple], tenants: Sequence[str] | None) -> list[Counted]:
-        """Count the ready jobs of these queues, each lane or ring as far as the budget goes."""
-        pairs = product(triples, (None,) if tenants is None else tenants)
-        lanes = [(*triple, tenant) for triple, tenant in pairs]
+    def ready(self, triples: Sequence[Triple], tenants: Sequence[str]) -> list[Counted]:
+        """Count the ready jobs of these tenants, each lane as far as the budget goes."""
+        lanes = [(*triple, tenant) for triple, tenant in product(triples, tenants)]
         if not lanes:
             return []
         most, looked = share_out(COUNTED, lanes, LEAST, MOST), share_out(LOOKED_AT, lanes, 1, MOST)
         source, inputs = self.given(lanes)
-        statement = _COUNT.format(
-            given=source,
-            ready=f"{self.in_lanes} AND job.backend = %s",
-            of_tenant="" if tenants is None else "AND job.tenant = given.tenant",
-        )
+        ready = f"{self.in_lanes} AND job.backend = %s"
+        statement = _COUNT.format(given=source, ready=ready)
         backend = self.place.backend
         rows = self.rows(statement, [backend, most, backend, looked, *inputs])
         return [

@@ -25,7 +25,7 @@ class PostgresqlBacklogs(SteppingBacklogs):
         statement = f"{TRIPLES} SELECT queue, band, gate FROM triple WHERE band >= 0"
         return [Triple(*row) for row in self.rows(statement, {"backend": self.place.backend})]
 
-    def given(self, lanes: Sequence[tuple[str, int, str, str | None]]) -> tuple[str, list[Any]]:
+    def given(self, lanes: Sequence[tuple[str, int, str, str]]) -> tuple[str, list[Any]]:
         """Return a source of lanes, and its inputs."""
         types = ("text", "integer", "text", "text")
         columns = zip(*lanes, strict=True)

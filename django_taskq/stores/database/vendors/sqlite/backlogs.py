@@ -57,7 +57,7 @@ class SqliteBacklogs(SteppingBacklogs):
         """Return the queues, bands and gates with ready jobs."""
         return [Triple(*row) for row in self.rows(_TRIPLES, [self.place.backend] * 4)]
 
-    def given(self, lanes: Sequence[tuple[str, int, str, str | None]]) -> tuple[str, list[Any]]:
+    def given(self, lanes: Sequence[tuple[str, int, str, str]]) -> tuple[str, list[Any]]:
         """Return a source of lanes, and its inputs."""
         return _GIVEN, [json.dumps(lanes)]
 
