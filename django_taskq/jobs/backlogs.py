@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from django_taskq.jobs.depths import Depth, depths
 from django_taskq.jobs.insights import Insights
+from django_taskq.jobs.workers import WorkerRecord
 
+# Workers that are told of, those heard of last.
+MOST_WORKERS = 1000
 # Tenants that are told of a queue where none are named.
 MOST_TENANTS = 50
 
@@ -34,10 +37,11 @@ class Backlog(NamedTuple):
 
 
 class Backlogs(NamedTuple):
-    """The backlogs of one alias at a moment, by tenant."""
+    """The backlogs of one alias at a moment, by tenant, and who may work them off."""
 
     now: datetime
     by_tenant: Mapping[str, Backlog]
+    workers: tuple[WorkerRecord, ...] = ()
 
 
 def backlogs_of(insights: Insights, wanted: BacklogQuery) -> Backlogs:
@@ -49,7 +53,8 @@ def backlogs_of(insights: Insights, wanted: BacklogQuery) -> Backlogs:
         and (wanted.tenants is None or lane.tenant in wanted.tenants)
     ]
     found = depths(lanes, lambda lane: lane.tenant)
-    return Backlogs(insights.now, {name: Backlog(depth) for name, depth in found.items()})
+    named = {name: Backlog(depth) for name, depth in found.items()}
+    return Backlogs(insights.now, named, insights.workers)
 
 
 def share_out(budget: int, lanes: Sequence[object], least: int, most: int) -> int:

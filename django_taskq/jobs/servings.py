@@ -42,10 +42,14 @@ class Serving(NamedTuple):
 
 
 class Served(NamedTuple):
-    """What tenants were given since a moment: all of them together, and those asked for."""
+    """What tenants were given since a moment: all of them together, and those asked for.
+
+    `weight` is what all the named ones among them weigh.
+    """
 
     since: datetime
     seconds: float = 0.0
+    weight: int = 0
     by_tenant: Mapping[str, Serving] = {}
 
 

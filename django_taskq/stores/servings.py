@@ -6,11 +6,12 @@ from itertools import batched
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Sum, Value, When
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When
 
 from django_taskq.jobs.rollups import second_of
 from django_taskq.jobs.servings import KEPT, Served, Serving, start_of
 from django_taskq.models import Serving as Row
+from django_taskq.models import Tenant
 
 NUMBERS = ("attempts", "seconds", "stolen", "waits", "wait_seconds")
 # Tenants of one statement.
@@ -45,8 +46,17 @@ class ServingRows:
             tenant: Serving(tenant, *numbers)
             for tenant, *numbers in (named.annotate(**sums) if tenants else ())
         }
-        whole = rows.aggregate(seconds=Sum("seconds"))["seconds"]
-        return Served(start, whole or 0.0, found)
+        of_all = rows.aggregate(
+            seconds=Sum("seconds"), tenants=Count("tenant", distinct=True, filter=Q(is_rest=False))
+        )
+        weight = of_all["tenants"]
+        if weight:
+            # Who has no row weighs 1.
+            heavy = Tenant._default_manager.using(self._database).filter(
+                weight__gt=1, name__in=rows.filter(is_rest=False).order_by().values("tenant")
+            )
+            weight += heavy.aggregate(more=Sum(F("weight") - 1))["more"] or 0
+        return Served(start, of_all["seconds"] or 0.0, weight, found)
 
     def _rows(self) -> QuerySet[Row]:
         return Row._default_manager.using(self._database).filter(backend=self._backend)

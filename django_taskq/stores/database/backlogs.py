@@ -6,12 +6,19 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, Min
 
-from django_taskq.jobs.backlogs import MOST_TENANTS, Backlog, BacklogQuery, Backlogs
+from django_taskq.jobs.backlogs import (
+    MOST_TENANTS,
+    MOST_WORKERS,
+    Backlog,
+    BacklogQuery,
+    Backlogs,
+)
 from django_taskq.jobs.depths import depth_of
 from django_taskq.jobs.insights import LaneCount
 from django_taskq.jobs.states import State
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.reads import worker_of
 from django_taskq.stores.database.window import Triple
 
 # Jobs that are counted of each state but READY.
@@ -64,7 +71,9 @@ class BacklogReads:
         if tenants is None:
             tenants = tuple(self.waiting_tenants(triples, MOST_TENANTS))
         counted = [*self._waiting(), *self.ready(triples, tenants)]
-        return Backlogs(now, _by_tenant(counted, tenants, wanted.queue))
+        newest = place.workers().order_by("-expires_at")[:MOST_WORKERS]
+        workers = tuple(worker_of(worker, now, 0) for worker in newest)
+        return Backlogs(now, _by_tenant(counted, tenants, wanted.queue), workers)
 
     def triples(self) -> list[Triple]:
         """Return the queues, bands and gates with ready jobs."""

@@ -129,7 +129,7 @@ class RollingUp:
             )
         frozen.count_servings([Serving("b", 1, 2.5)])
         assert frozen.servings(clock.at, ["a", "", "nobody"]) == Served(
-            begun, 20.5, {"a": Serving("a", 4, 6.0, 2, 2, 1.0), "": Serving("", 2, 2.0)}
+            begun, 20.5, 2, {"a": Serving("a", 4, 6.0, 2, 2, 1.0), "": Serving("", 2, 2.0)}
         )
         assert frozen.servings(clock.at, []).seconds == 20.5
         clock.move(servings.SPAN.total_seconds())
@@ -138,7 +138,7 @@ class RollingUp:
         assert frozen.servings(clock.at, ["a"]).by_tenant["a"].seconds == 1.0
         clock.move(servings.KEPT.total_seconds())
         frozen.count_servings([Serving("b", 1, 1.0)])
-        assert frozen.servings(begun, ["a"]) == Served(begun, 1.0)
+        assert frozen.servings(begun, ["a"]) == Served(begun, 1.0, 1)
 
     def test_workers_that_give_to_the_same_tenants_at_once_lose_nothing(self, store: Store) -> None:
         if store.is_local:
