@@ -31,6 +31,7 @@ from django.utils.safestring import SafeString
 from django_taskq.admin import cells, filters, places
 from django_taskq.admin.holdings import Holding, holdings_of
 from django_taskq.admin.jobs import listed
+from django_taskq.admin.live import LivePage
 from django_taskq.admin.paging import CappedPaginator
 from django_taskq.admin.stopping import StopAction
 from django_taskq.health import MAX_STALL
@@ -59,7 +60,7 @@ class WorkerList(ChangeList):
         self.result_list: Any = workers
 
 
-class WorkerAdmin(StopAction):
+class WorkerAdmin(StopAction, LivePage):
     """Shows workers, and asks them to stop. They enter and leave by themselves."""
 
     list_display = (
@@ -67,6 +68,7 @@ class WorkerAdmin(StopAction):
         "progress", "memory_cell", "slots", "queues_cell", "tenants_cell", "running_now",
         "late_results",
     )  # fmt: skip
+    change_list_template = "admin/django_taskq/worker/change_list.html"
     list_filter = (filters.DatabaseFilter,)
     sortable_by = ("host_name", "supervisor", "heartbeat", "memory_cell", "late_results")
     ordering = ("-beat_at", "pk")
