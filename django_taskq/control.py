@@ -259,17 +259,26 @@ def amend_many(
 
 def check_amendment(amendment: Amendment, backend: str) -> str | None:
     """Return in a sentence what keeps jobs of an alias from being amended so, or None."""
+    known = task_backends[backend].queues
+    queue = amendment.queue
+    if queue is not None and known and queue not in known:
+        named = ", ".join(map(repr, sorted(known)))
+        return (
+            f"queue: expected one of the QUEUES of the alias {backend!r} ({named}), got {queue!r}."
+        )
+    return check_form(amendment)
+
+
+def check_form(amendment: Amendment) -> str | None:
+    """Return in a sentence what keeps jobs of any alias from being amended so, or None."""
     queue, priority = amendment
     if queue is None and priority is None:
         return "Expected a queue, a priority or both to give to the jobs, got neither."
-    if queue is not None:
-        known = task_backends[backend].queues
-        wrong = "expected a name, got ''" if queue == "" else check_name(queue, LONGEST_QUEUE)
-        if wrong is None and known and queue not in known:
-            named = ", ".join(map(repr, sorted(known)))
-            wrong = f"expected one of the QUEUES of the alias {backend!r} ({named}), got {queue!r}"
-        if wrong is not None:
-            return f"queue: {wrong}."
+    wrong = "expected a name, got ''" if queue == "" else None
+    if queue:
+        wrong = check_name(queue, LONGEST_QUEUE)
+    if wrong is not None:
+        return f"queue: {wrong}."
     wrong = None if priority is None else check_priority(priority)
     return None if wrong is None else f"priority: {wrong}."
 

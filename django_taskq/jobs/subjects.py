@@ -41,5 +41,6 @@ def subject_of(metadata: str | None) -> str | None:
     except ValueError:
         return None
     subject = told.get(KEY) if isinstance(told, dict) else None
-    is_name = isinstance(subject, str) and 0 < len(subject) <= LONGEST_SUBJECT
-    return subject if is_name and "\x00" not in subject else None
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
+        return None
+    return None if "\x00" in subject else subject

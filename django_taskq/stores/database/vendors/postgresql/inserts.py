@@ -138,7 +138,7 @@ class PostgresqlInserts(Inserts):
         return times[0]
 
     def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
-        """Write rows with what only jobs of pipelines and schedules have, or those about objects."""
+        """Write rows with what only jobs of pipelines, of schedules and about objects have."""
         with self.place.transaction():
             times = []
             for start in range(0, len(specs), CHUNK):
@@ -195,7 +195,7 @@ class PostgresqlInserts(Inserts):
 
 
 def _origin_of(spec: JobSpec) -> tuple[Any, ...]:
-    """Return what only jobs of pipelines and schedules have, those that wait, or are about objects."""
+    """Return what only jobs of pipelines, of schedules, about objects and waiting ones have."""
     origin = spec.origin or NO_ORIGIN
     rule = rule_of(origin)
     return (

@@ -21,7 +21,8 @@ INSERT INTO taskq_job (
 )
 """
 
-# Store a job that says where it comes from, or what it is about. Inputs: as above, then the rest of its columns.
+# Store a job that says where it comes from, or what it is about. Inputs: as above, then the rest of
+# its columns.
 _INSERT_RARE = """
 INSERT INTO taskq_job (
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
@@ -60,7 +61,7 @@ class SqliteInserts(Inserts):
         return now
 
     def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
-        """Write rows with what only jobs of pipelines and schedules have, or those about objects."""
+        """Write rows with what only jobs of pipelines, of schedules and about objects have."""
         place = self.place
         with place.transaction(), place.connection.cursor() as cursor:
             now = place.clock.read(place.connection)
