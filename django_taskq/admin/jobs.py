@@ -15,7 +15,7 @@ from django_taskq.admin.job_payloads import JobPayloads
 from django_taskq.admin.listing import JobList
 from django_taskq.admin.paging import CappedPaginator
 from django_taskq.admin.spines import spine_of
-from django_taskq.admin.wanted import wanted_in
+from django_taskq.admin.wanted import PARAMETERS, wanted_in
 from django_taskq.jobs.ids import parse_id
 from django_taskq.models import Job
 
@@ -90,8 +90,8 @@ class JobAdmin(FailurePages, JobColumns, JobDetails, JobPayloads):
         return deeds.may(request, "view_payload_job")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Refuse: only the filters that are offered narrow the list, and no index serves others."""
-        return False
+        """Refuse all but the filters that are offered: no index serves others."""
+        return lookup in PARAMETERS
 
     # What is read.
 

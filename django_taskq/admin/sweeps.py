@@ -16,7 +16,7 @@ from django.http import HttpRequest, QueryDict
 
 from django_taskq.admin import actions, deeds, places, sieves
 from django_taskq.admin import wanted as names
-from django_taskq.admin.actions import BATCH, Picked
+from django_taskq.admin.actions import BATCH, Done, Picked
 from django_taskq.admin.wanted import Wanted, wanted_in
 from django_taskq.models import Job
 
@@ -97,19 +97,22 @@ def advance(request: HttpRequest, sweep: Sweep) -> None:
     verb = deed.verb_with(sweep.options)
     rows = _rows(sweep)
     until = monotonic() + SECONDS
-    while not sweep.is_over and monotonic() < until:
+    while not sweep.is_over:
         picked = _next(sweep, rows)
-        if not picked:
-            continue
         sweep.step += 1
         save(request, sweep)
-        done = actions.apply(request, picked, verb)
-        sweep.changed += sum(item.note is not None for item in done)
-        sweep.stayed += sum(item.note is None for item in done)
-        told = [actions.reason_of(item) for item in done if item.note is None and item.why]
-        sweep.reasons += told[: MOST_REASONS - len(sweep.reasons)]
-    sweep.step += 1
+        if picked:
+            _count(sweep, actions.apply(request, picked, verb))
+        if monotonic() >= until:
+            break
     save(request, sweep)
+
+
+def _count(sweep: Sweep, done: list[Done]) -> None:
+    sweep.changed += sum(item.note is not None for item in done)
+    sweep.stayed += sum(item.note is None for item in done)
+    told = [actions.reason_of(item) for item in done if item.note is None and item.why]
+    sweep.reasons += told[: MOST_REASONS - len(sweep.reasons)]
 
 
 def _next(sweep: Sweep, rows: QuerySet[Job]) -> list[Picked]:

@@ -17,6 +17,10 @@ from django_taskq.jobs.states import Failure, State
 STATE, QUEUE, TENANT, TASK, WORKER = "state", "queue", "tenant", "task", "worker"
 SCHEDULE, RUN, ABOUT, FAILURE, ERROR = "schedule", "run", "about", "failure", "error"
 APART, TIME, FROM, TO, TERM = "apart", "time", "from", "to", "q"
+PARAMETERS = frozenset({
+    places.DATABASE_PARAMETER, places.BACKEND_PARAMETER, STATE, QUEUE, TENANT, TASK, WORKER,
+    SCHEDULE, RUN, ABOUT, FAILURE, ERROR, APART, TIME, FROM, TO,
+})  # fmt: skip
 LONGEST = 300
 
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}

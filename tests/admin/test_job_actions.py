@@ -128,18 +128,6 @@ def test_each_action_needs_its_own_permission(sign_in: SignIn, action: str) -> N
     assert not LogEntry.objects.exists()
 
 
-def test_all_jobs_of_a_filter_are_taken_in_batches(sign_in: SignIn) -> None:
-    tasks.echo.enqueue_many([((n,), {}) for n in range(1200)])
-    client = sign_in("view_job", "cancel_job")
-    page = client.post(
-        f"{LIST}?state=READY",
-        {"action": "cancel_jobs", "select_across": "1", "index": "0", "_selected_action": ["1"]},
-        follow=True,
-    )
-    assert "1200 jobs canceled" in told(page)
-    assert Job.objects.filter(state="CANCELED").count() == 1200
-
-
 def test_jobs_of_an_alias_that_is_gone_are_shown_and_stay(sign_in: SignIn) -> None:
     job = tasks.echo.enqueue(1)
     Job.objects.update(backend="gone")
