@@ -60,6 +60,7 @@ class DurableStore(Store):
         self._reads = Reads(rows, line, handover)
         self.xcoms = DurableXComs(rows.xcoms, self._mark_pushers)
         rows.on_moved(handover.sync_later)
+        rows.ask_spent(self._reads.spent)
 
     def find_obstacle(self) -> str | None:
         """Name what the rows lack."""
@@ -93,7 +94,7 @@ class DurableStore(Store):
 
     def runs(self, wanted: RunFilter) -> list[RunRecord]:
         """Return the newest pipeline runs that match, each with how its jobs stand."""
-        return self.rows.runs(wanted)
+        return self._reads.runs(wanted)
 
     def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
         """Return what these jobs wait for and what waits for them."""
