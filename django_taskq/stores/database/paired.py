@@ -95,9 +95,7 @@ class PairedRows(DatabaseStore, Rows):
         """Have no attempt of these jobs that wait count that was handed out before."""
         known = [uuid.UUID(id) for id in map(parse_id, ids) if id is not None]
         return sum(
-            self._marks.outdate(
-                Q(public_id__in=chunk, state__in=(State.READY, State.SCHEDULED))
-            )
+            self._marks.outdate(Q(public_id__in=chunk, state__in=(State.READY, State.SCHEDULED)))
             for chunk in batched(known, CHUNK)
         )
 

@@ -150,9 +150,9 @@ class Handover:
             self.pay()
 
     def _give_new(self, ids: Sequence[str]) -> None:
-        # Nobody else knows these yet, so nobody can have moved them in between.
+        # No lock, which would be written and flushed: they were not there a moment ago.
         for jobs in self._rows.read(ids):
-            self._line.give(jobs)
+            self._line.give(jobs, is_locked=False)
 
     def _sync(self, keys: Sequence[int | str]) -> None:
         for chunk in batched(dict.fromkeys(keys), CHUNK):
@@ -160,7 +160,7 @@ class Handover:
 
     def _sync_chunk(self, keys: Sequence[int | str]) -> None:
         jobs = [job for found in self._rows.read(keys, is_locked=True) for job in found]
-        self._line.give(jobs)
+        self._line.give(jobs, is_locked=True)
         known = {job.seq for job in jobs}
         gone = [key for key in keys if isinstance(key, int) and key not in known]
         if gone:
