@@ -62,7 +62,7 @@ class Store(ABC):
     has_rows: ClassVar[bool] = False
     is_transactional: ClassVar[bool] = False
     has_edges: ClassVar[bool] = True
-    outages: ClassVar[tuple[type[Exception], ...]] = (OperationalError, InterfaceError)
+    outages: tuple[type[Exception], ...] = (OperationalError, InterfaceError)
     xcoms: XComs
 
     def __init__(self, alias: str, options: Options) -> None:

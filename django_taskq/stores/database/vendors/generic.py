@@ -9,6 +9,7 @@ from django_taskq.stores.database.finishes import Finishes
 from django_taskq.stores.database.inserts import Inserts
 from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.leases import Leases
+from django_taskq.stores.database.marks import Marks
 from django_taskq.stores.database.place import Begin, Place, plainly
 from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.wakeups import Wakeups
@@ -25,6 +26,7 @@ class Vendor(NamedTuple):
     finishes: type[Finishes]
     keeping: type[Keeping]
     leases: type[Leases]
+    marks: type[Marks]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
 
@@ -43,6 +45,7 @@ GENERIC = Vendor(
     finishes=Finishes,
     keeping=Keeping,
     leases=Leases,
+    marks=Marks,
     wakeups=Wakeups,
     settings=no_settings,
 )

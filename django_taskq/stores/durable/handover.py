@@ -1,0 +1,146 @@
+"""Making the line say what the rows say."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import batched, islice
+from typing import Any
+
+from django.db import Error as DatabaseError
+
+from django_taskq.stores.durable.breaker import Breaker
+from django_taskq.stores.pairing import Line, Rows
+
+logger = logging.getLogger("django_taskq.stores")
+
+# Jobs per transaction and script.
+CHUNK = 1000
+# How many jobs a process remembers that it could not hand over; a walk over the rows finds others.
+MOST_OWED = 100_000
+
+
+class Handover:
+    """Hands rows over to the line, and takes back what the line should not have.
+
+    What fails is logged and tried again by this process, and found by others who walk over the
+    rows: no caller whose rows are committed hears of it.
+    """
+
+    def __init__(
+        self, alias: str, rows: Rows, line: Line, outages: tuple[type[Exception], ...]
+    ) -> None:
+        self._alias = alias
+        self._rows = rows
+        self._line = line
+        self._caught: tuple[type[Exception], ...] = (*outages, DatabaseError)
+        self._breaker = Breaker()
+        self._collected = threading.local()
+        self._lock = threading.Lock()
+        self._owed: dict[int | str, None] = {}
+
+    def sync_later(self, keys: Sequence[int | str]) -> None:
+        """Make the line say what the rows of these jobs say once the transaction is committed.
+
+        Jobs are named by their numbers or public ids.
+        """
+        if keys:
+            self._rows.on_commit(partial(self._sync_or_owe, list(keys)))
+
+    def give_later(self, ids: Sequence[str]) -> None:
+        """Hand new jobs over once the caller's transaction is committed, all of it together."""
+        mine: list[str] = self._collect()
+        if not self._rows.is_in_transaction:
+            # What is left belongs to a transaction that was rolled back.
+            mine.clear()
+        mine.extend(ids)
+        self._rows.on_commit(self._give_collected)
+
+    def _sync_or_owe(self, keys: Sequence[int | str]) -> None:
+        self.sync(keys)
+
+    def sync(self, keys: Sequence[int | str]) -> bool:
+        """Make the line say what the rows of these jobs say; return whether it does now.
+
+        Rows are locked while it is told, so that it never hears of what is over already.
+        """
+        return self.attempt(partial(self._sync, keys), owing=keys)
+
+    def ask[T](self, question: Callable[[], T]) -> T | None:
+        """Ask the line; return None where it does not answer."""
+        return self._guarded(question)
+
+    def attempt(self, tell: Callable[[], Any], owing: Sequence[int | str]) -> bool:
+        """Tell the line something; where it does not answer, these jobs are synced later."""
+
+        def told() -> bool:
+            tell()
+            return True
+
+        if self._guarded(told):
+            return True
+        with self._lock:
+            for key in islice(owing, max(0, MOST_OWED - len(self._owed))):
+                self._owed[key] = None
+        return False
+
+    def pay(self) -> int:
+        """Sync what could not be synced before; return how many jobs."""
+        paid = 0
+        while self._owed:
+            with self._lock:
+                keys = list(islice(self._owed, CHUNK))
+                for key in keys:
+                    self._owed.pop(key, None)
+            if not self.sync(keys):
+                break
+            paid += len(keys)
+        return paid
+
+    def _guarded[T](self, call: Callable[[], T]) -> T | None:
+        if not self._breaker.may_try():
+            return None
+        try:
+            answer = call()
+        except self._caught as error:
+            if self._breaker.note_failure():
+                logger.warning(
+                    "Jobs of %r are safe in their rows, and are handed to Redis later, since that "
+                    "failed now: %s: %s",
+                    self._alias, type(error).__name__, error,
+                )  # fmt: skip
+            return None
+        self._breaker.note_success()
+        return answer
+
+    def _collect(self) -> list[str]:
+        mine: list[str] | None = getattr(self._collected, "ids", None)
+        if mine is None:
+            mine = self._collected.ids = []
+        return mine
+
+    def _give_collected(self) -> None:
+        """Give what a transaction has stored; the first of its calls takes all."""
+        mine = self._collect()
+        ids = mine[:]
+        mine.clear()
+        if ids:
+            self.attempt(partial(self._give_new, ids), owing=ids)
+            self.pay()
+
+    def _give_new(self, ids: Sequence[str]) -> None:
+        # Nobody else knows these yet, so nobody can have moved them in between.
+        for jobs in self._rows.read(ids):
+            self._line.give(jobs)
+
+    def _sync(self, keys: Sequence[int | str]) -> None:
+        for chunk in batched(dict.fromkeys(keys), CHUNK):
+            self._rows.settle(self._sync_chunk, chunk)
+
+    def _sync_chunk(self, keys: Sequence[int | str]) -> None:
+        jobs = [job for found in self._rows.read(keys, is_locked=True) for job in found]
+        self._line.give(jobs)
+        known = {job.seq for job in jobs}
+        gone = [key for key in keys if isinstance(key, int) and key not in known]
+        if gone:
+            self._line.drop(gone)
