@@ -172,7 +172,10 @@ class DurablePlace(DatabasePlace):
             rules=RuleRows(self.database).refresh,
             clock=None if clock is None else lambda: clock.at,
         )
-        return DurableStore(alias, read, rows=rows, line=line)
+        store = DurableStore(alias, read, rows=rows, line=line)
+        # As the first worker does.
+        store.epoch.restore()
+        return store
 
     def force(self, store: Any, id: str, state: State) -> None:
         """Put a job that no worker holds into a state that no verb leads to yet."""

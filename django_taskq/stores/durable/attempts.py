@@ -90,9 +90,7 @@ class Attempts:
 
     def _finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> States:
         holds = self._claimed.of(worker_id, [Fence(*outcome[:2]) for outcome in outcomes])
-        claimed = {
-            (hold.seq, hold.attempt): hold.claimed_at for hold in holds if hold.claimed_at
-        }
+        claimed = {(hold.seq, hold.attempt): hold.claimed_at for hold in holds if hold.claimed_at}
         states: States = {}
         plain = [
             outcome

@@ -4,42 +4,13 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol
 
-from django_taskq.jobs.epochs import EpochLost, KeptEpoch
+from django_taskq.jobs.epochs import EpochLost
+from django_taskq.stores.losing import Ground, Numbers
 
 logger = logging.getLogger("django_taskq.stores")
 
 MOST_WORKERS = 256
-
-
-class Numbers(Protocol):
-    """The number of an alias's epoch in a database."""
-
-    def read(self) -> int:
-        """Return the number."""
-
-    def replace(self, old: int, new: int) -> bool:
-        """Put another number in its place; False where it is not `old` any more."""
-
-
-class Ground(Protocol):
-    """What holds jobs for one epoch, and loses them with it."""
-
-    def look(self) -> KeptEpoch:
-        """Return which epoch it is in."""
-
-    def begin(self, number: int, seen: KeptEpoch) -> bool:
-        """Hand nothing out until this epoch is open; False where it is not as it was seen."""
-
-    def empty(self, number: int) -> bool:
-        """Delete all that was held before; False where it is not the epoch that has begun."""
-
-    def open(self, number: int) -> bool:
-        """Hand out again; False where it is not the epoch that has begun."""
-
-    def give_up(self, number: int) -> None:
-        """Let somebody else begin one at once."""
 
 
 class Epoch:
@@ -97,9 +68,9 @@ class Epoch:
         number = self.number
         return self._numbers.read() if number is None else number
 
-    def of(self, worker_id: str) -> int:
+    def of(self, worker_id: str | None) -> int:
         """Return the epoch in which a worker was handed what it holds."""
-        known = self._joined.get(worker_id)
+        known = None if worker_id is None else self._joined.get(worker_id)
         return self.current() if known is None else known
 
     def is_over_for(self, worker_id: str) -> bool:

@@ -4,11 +4,11 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Protocol
 
 from django_taskq.jobs.ids import new_id
-from django_taskq.jobs.sweeps import Handed, Page, Turn
+from django_taskq.jobs.sweeps import Handed
 from django_taskq.stores.durable.epoch import Epoch
+from django_taskq.stores.losing import Swept, Walked
 
 logger = logging.getLogger("django_taskq.stores")
 
@@ -26,44 +26,6 @@ BEGIN = json.dumps([WALKS[0], None])
 
 
 type Behind = list[int | str] | None
-
-
-class Walked(Protocol):
-    """Rows, as a sweep needs them."""
-
-    def page(self, walk: str, after: Sequence[int | str] | None, limit: int) -> Page:
-        """Return rows of a walk, those behind where a page has ended."""
-
-    def last(self) -> int:
-        """Return the number of the newest row of all."""
-
-    def newest(self, after: int, until: int, limit: int) -> list[Handed]:
-        """Return rows with numbers between these, the second one included."""
-
-    def handed(self, seqs: Sequence[int]) -> frozenset[int]:
-        """Return those of these numbers whose rows are there and wait or run."""
-
-    def stand_down(self, seqs: Sequence[int]) -> int:
-        """Have no attempt of these jobs count that was handed out before, in one transaction."""
-
-
-class Swept(Protocol):
-    """The line, as a sweep needs it."""
-
-    def take_turn(self, token: str, come: str | None, begin: str) -> Turn:
-        """Take the turn to sweep, or keep it, and note how far a look at everything has come."""
-
-    def ask_for_all(self) -> None:
-        """Have a look at everything begun soon."""
-
-    def find_astray(self, rows: Sequence[Handed]) -> list[int]:
-        """Return the numbers of those that nobody would get, though their rows are handed out."""
-
-    def known(self, after: int, limit: int) -> list[int]:
-        """Return the numbers of the jobs that are here, in order, behind one of them."""
-
-    def evicted(self) -> int:
-        """Return how many keys the server has given up for want of memory."""
 
 
 class Sweep:

@@ -96,9 +96,7 @@ class Handing:
         if worker_ids:
             self._scripts.run("forget", *worker_ids)
 
-    def _stand(
-        self, by: str, names: Sequence[str], *, is_leaving: bool = False
-    ) -> Iterator[Hold]:
+    def _stand(self, by: str, names: Sequence[str], *, is_leaving: bool = False) -> Iterator[Hold]:
         for chunk in batched(names, CHUNK):
             for seq, id, state, attempt, worker, claimed, eligible in self._scripts.run(
                 "stand", by, int(is_leaving), *chunk
