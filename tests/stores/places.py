@@ -160,8 +160,9 @@ class DurablePlace(DatabasePlace):
         self.name = f"durable-{self.name}"
 
     def open(self, clock: FrozenClock | None = None, **options: Any) -> Store:
-        """Return a new store under an alias of its own."""
-        alias, read = new_alias(), Options(database=self.database, **options)
+        """Return a new store under an alias of its own, or under one that is given."""
+        alias = options.pop("alias", None) or new_alias()
+        read = Options(database=self.database, **options)
         rows = PairedRows(alias, read, clock=clock)
         line = PairedRedis(
             alias,
