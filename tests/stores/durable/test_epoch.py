@@ -78,7 +78,6 @@ def test_nothing_is_handed_out_where_the_key_does_not_hold(store: Any, found: st
     with pytest.raises(EpochLost):
         store.line.claim(ClaimRequest(WORKER, 1))
     with pytest.raises(EpochLost):
-        store.line.give([])
         store.line.look([1])
 
 
