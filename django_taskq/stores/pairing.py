@@ -61,6 +61,10 @@ class Grave(NamedTuple):
     seqs: tuple[int, ...]
 
 
+# Tells by their keys how many jobs run under limits, and when the next one may start.
+type Spent = Callable[[Sequence[str]], tuple[dict[str, int], dict[str, datetime | None]]]
+
+
 class Rows(Store):
     """A store of rows that somebody else hands out: the truth about every job.
 
@@ -97,6 +101,10 @@ class Rows(Store):
     @abstractmethod
     def on_moved(self, call: Callable[[Sequence[int]], None]) -> None:
         """Have told, in their transaction, which jobs were moved by the ends of others."""
+
+    @abstractmethod
+    def ask_spent(self, spent: Spent) -> None:
+        """Have outlooks ask elsewhere what limits have spent."""
 
     @abstractmethod
     def read(
@@ -182,6 +190,10 @@ class Line(Store):
     @abstractmethod
     def running(self) -> list[int]:
         """Return the numbers of all jobs that are in somebody's hand."""
+
+    @abstractmethod
+    def spent(self, keys: Sequence[str]) -> tuple[dict[str, int], dict[str, datetime | None]]:
+        """Tell by their keys how many jobs run under limits, and when the next one may start."""
 
     @abstractmethod
     def is_solo(self, worker_id: str) -> bool:

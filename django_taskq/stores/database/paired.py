@@ -25,7 +25,7 @@ from django_taskq.stores.database.vendors import Vendor, vendor_of
 from django_taskq.stores.database.wakeups import Wakeups
 from django_taskq.stores.database.walks import Walks
 from django_taskq.stores.epochs import EpochRows
-from django_taskq.stores.pairing import HandedJob, Hold, Rows
+from django_taskq.stores.pairing import HandedJob, Hold, Rows, Spent
 
 
 class PairedRows(DatabaseStore, Rows):
@@ -73,6 +73,10 @@ class PairedRows(DatabaseStore, Rows):
         """Have told, in their transaction, which jobs others have moved that these waited for."""
         self._ripples.on_moved = call
 
+    def ask_spent(self, spent: Spent) -> None:
+        """Have outlooks ask elsewhere what limits have spent, by their keys."""
+        self._outlooks.spent = spent
+
     def read(
         self, keys: Sequence[int | str], *, is_locked: bool = False
     ) -> Iterator[list[HandedJob]]:
@@ -91,7 +95,9 @@ class PairedRows(DatabaseStore, Rows):
         self, worker_id: str, outcomes: Sequence[Outcome], claimed: Mapping[int, datetime]
     ) -> dict[tuple[int, int], State]:
         """Mark and end plain successes at once; return the states of those that it was done for."""
-        return self._marks.succeed(worker_id, outcomes, claimed)
+        states = self._place.settle(self._marks.succeed, worker_id, outcomes, claimed)
+        self._ripples.look_again(seq for seq, _ in states)
+        return states
 
     def outdate(self, ids: Sequence[str]) -> int:
         """Have no attempt of these jobs that wait count that was handed out before."""

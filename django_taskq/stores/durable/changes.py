@@ -44,6 +44,7 @@ class Changes:
     def cancel(self, ids: Sequence[str]) -> list[Change]:
         """Cancel waiting jobs at once and ask running ones to stop."""
         held = self._handover.ask(partial(self._line.withdraw, ids))
+        self._handover.owe_withdrawn(ids)
         changes = self._rows.settle(self._cancel, ids, held)
         self._handover.sync_later(ids)
         return changes
@@ -77,15 +78,18 @@ class Changes:
     def _replace(self, specs: Sequence[JobSpec], keys: Sequence[str]) -> list[Inserted]:
         """Store jobs that may take the places of others; what somebody holds has no place to give.
 
-        Nobody can be kept from starting one until the caller's transaction ends, and what it was
-        is no longer in its row then. So that attempt will not count.
+        A row that was changed stays locked until the caller's transaction ends, so that what is
+        withdrawn then comes back as it is after that. One that was handed out in between, or may
+        have been, is outdated: what that attempt does counts for nothing.
         """
         holders = self._rows.holders(keys)
         self._rows.mark(self._held([holder.id for holder in holders.values()]))
         inserted = self._rows.insert(specs)
         replaced = [item.id for item in inserted if item.entry is Entry.REPLACED]
         if replaced:
-            self._rows.outdate(replaced)
+            held = self._handover.ask(partial(self._line.withdraw, replaced))
+            self._rows.outdate(replaced if held is None else [hold.id for hold in held])
+            self._handover.owe_withdrawn(replaced)
             self._handover.sync_later(replaced)
         return inserted
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import batched, islice
+from time import monotonic
 from typing import Any
 
 from django.db import Error as DatabaseError
@@ -21,6 +22,8 @@ logger = logging.getLogger("django_taskq.stores")
 CHUNK = 1000
 # How many jobs a process remembers that it could not hand over; a walk over the rows finds others.
 MOST_OWED = 100_000
+# Seconds after which a transaction that has not synced what it withdrew is taken as rolled back.
+LONGEST_TRANSACTION = 30.0
 
 
 class Handover:
@@ -42,6 +45,7 @@ class Handover:
         self._collected = threading.local()
         self._lock = threading.Lock()
         self._owed: dict[int | str, None] = {}
+        self._withdrawn: dict[int | str, float] = {}
 
     def sync_later(self, keys: Sequence[int | str]) -> None:
         """Make the line say what the rows of these jobs say once the transaction is committed.
@@ -68,6 +72,10 @@ class Handover:
 
         Rows are locked while it is told, so that it never hears of what is over already.
         """
+        with self._lock:
+            for key in keys:
+                self._owed.pop(key, None)
+                self._withdrawn.pop(key, None)
         return self.attempt(partial(self._sync, keys), owing=keys)
 
     def ask[T](self, question: Callable[[], T]) -> T | None:
@@ -83,23 +91,36 @@ class Handover:
 
         if self._guarded(told):
             return True
-        with self._lock:
-            for key in islice(owing, max(0, MOST_OWED - len(self._owed))):
-                self._owed[key] = None
+        self.owe(owing)
         return False
 
-    def pay(self) -> int:
-        """Sync what could not be synced before; return how many jobs."""
-        paid = 0
-        while self._owed:
+    def owe(self, keys: Sequence[int | str]) -> None:
+        """Have these jobs synced later."""
+        with self._lock:
+            for key in islice(keys, max(0, MOST_OWED - len(self._owed))):
+                self._owed[key] = None
+
+    def owe_withdrawn(self, keys: Sequence[int | str]) -> None:
+        """Have jobs synced that were withdrawn, should the caller's transaction be rolled back."""
+        if self._rows.is_in_transaction:
+            due_at = monotonic() + LONGEST_TRANSACTION
             with self._lock:
-                keys = list(islice(self._owed, CHUNK))
-                for key in keys:
-                    self._owed.pop(key, None)
-            if not self.sync(keys):
+                for key in islice(keys, max(0, MOST_OWED - len(self._withdrawn))):
+                    self._withdrawn[key] = due_at
+
+    def pay(self) -> None:
+        """Sync what could not be synced before."""
+        if not self._owed and not self._withdrawn:
+            return
+        for chunk in batched(self._due(), CHUNK):
+            if not self.sync(chunk):
                 break
-            paid += len(keys)
-        return paid
+
+    def _due(self) -> list[int | str]:
+        now = monotonic()
+        with self._lock:
+            over = [key for key, due_at in self._withdrawn.items() if due_at <= now]
+            return [*self._owed, *over]
 
     def _guarded[T](self, call: Callable[[], T]) -> T | None:
         if not self._breaker.may_try():

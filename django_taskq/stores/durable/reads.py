@@ -1,13 +1,16 @@
 """Looking at jobs: rows, and over them what the line says of those that have not ended."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
-from django_taskq.jobs.filters import JobFilter
+from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.run import OVER, RunRecord, Tally
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
 from django_taskq.stores.durable.handover import Handover
@@ -15,6 +18,7 @@ from django_taskq.stores.pairing import Hold, Line, Rows
 
 # In these states a row may not know where its job stands.
 _MOVING = frozenset({State.READY, State.SCHEDULED, State.RUNNING})
+_WAITING = _MOVING - {State.RUNNING}
 
 
 class Reads:
@@ -69,6 +73,26 @@ class Reads:
             else holder
             for key, holder in holders.items()
         }
+
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        """Return the newest pipeline runs that match, each with how its jobs stand."""
+        found = self._rows.runs(wanted)
+        if all(run.status in OVER for run in found):
+            return found
+        running = self._handover.ask(self._line.running) or []
+        # Those of them whose rows say that they wait.
+        begun: dict[str, Counter[State | str]] = {}
+        for jobs in self._rows.read(running):
+            for job in jobs:
+                run_id = None if job.spec.origin is None else job.spec.origin.run_id
+                if run_id is not None and job.state in _WAITING:
+                    begun.setdefault(run_id, Counter())[job.state] += 1
+        return [_begun(run, begun[run.id]) if run.id in begun else run for run in found]
+
+    def spent(self, keys: Sequence[str]) -> tuple[dict[str, int], dict[str, datetime | None]]:
+        """Tell what limits have spent; nothing where the line does not answer."""
+        told = self._handover.ask(partial(self._line.spent, keys))
+        return told or (dict.fromkeys(keys, 0), dict.fromkeys(keys))
 
     def insights(self) -> Insights:
         """Return live numbers: of the line, and of the rows that wait for others."""
@@ -126,6 +150,18 @@ def _overlaid(record: JobRecord, hold: Hold | None) -> JobRecord:
             record, state=State.READY, eligible_at=hold.eligible_at, due_at=None, reason=None
         )
     return record
+
+
+def _begun(run: RunRecord, begun: Counter[State | str]) -> RunRecord:
+    """Return a run of which some jobs run that wait by their rows."""
+    counts = Counter({each[:3]: each.count for each in run.tallies})
+    for state, moved in begun.items():
+        for is_begun in (True, False):
+            taken = min(moved, counts[state, False, is_begun])
+            counts[state, False, is_begun] -= taken
+            counts[State.RUNNING, False, True] += taken
+            moved -= taken
+    return run._replace(tallies=tuple(Tally(*key, count) for key, count in (+counts).items()))
 
 
 def _matches(record: JobRecord, wanted: JobFilter) -> bool:

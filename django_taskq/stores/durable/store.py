@@ -67,6 +67,7 @@ class DurableStore(Store):
         self.xcoms = DurableXComs(rows.xcoms, self._mark_pushers)
         self._sweep = Sweep(alias, rows.walks, line.sweeping, epoch, handover.sync)
         rows.on_moved(handover.sync_later)
+        rows.ask_spent(self._reads.spent)
 
     def find_obstacle(self) -> str | None:
         """Name what the rows lack."""
@@ -100,7 +101,7 @@ class DurableStore(Store):
 
     def runs(self, wanted: RunFilter) -> list[RunRecord]:
         """Return the newest pipeline runs that match, each with how its jobs stand."""
-        return self.rows.runs(wanted)
+        return self._reads.runs(wanted)
 
     def edges(self, ids: Sequence[str]) -> list[EdgeRecord]:
         """Return what these jobs wait for and what waits for them."""

@@ -10,8 +10,6 @@ from django_taskq.stores.pairing import Line, Rows
 
 # Seconds between two looks at the rows: an end may come that nobody tells of.
 LONGEST_LOOK = 2.0
-# Seconds for which a job that was never seen may be one that is not committed yet.
-UNSEEN_GRACE = 5.0
 
 
 class Waiting:
@@ -32,27 +30,26 @@ class Waiting:
         while True:
             # Before the look, so that no end comes between the two.
             is_heard = self._tell(partial(self._line.listen, self._waiter, self._left))
-            waited = monotonic() - begun_at
-            if not self._are_left(is_patient=waited < UNSEEN_GRACE):
-                return True
-            rest = LONGEST_LOOK if timeout is None else timeout - waited
-            if rest <= 0:
+            is_open = self._are_open()
+            rest = None if timeout is None else timeout - (monotonic() - begun_at)
+            if not is_open:
+                # What was never seen has ended before, or is not committed yet: rows know how long
+                # to wait for it.
+                return not self._left or self._rows.wait_ended(self._left, rest)
+            if rest is not None and rest <= 0:
                 return False
-            self._rest(min(rest, LONGEST_LOOK), is_heard=is_heard)
+            self._rest(LONGEST_LOOK if rest is None else min(rest, LONGEST_LOOK), is_heard=is_heard)
 
     def _rest(self, seconds: float, *, is_heard: bool) -> None:
         if not is_heard or not self._tell(partial(self._line.hear, self._waiter, seconds)):
             self._rows.wait_ended(self._left, seconds)
 
-    def _are_left(self, *, is_patient: bool) -> bool:
-        """Look which have neither ended nor gone; tell whether there is any."""
+    def _are_open(self) -> bool:
+        """Tell whether any is seen not to have ended; forget those that were and have."""
         unfinished = self._rows.unfinished(self._left)
         self._seen |= unfinished
         self._left = [id for id in self._left if id in unfinished or id not in self._seen]
-        if unfinished or not self._left:
-            return bool(self._left)
-        # Never seen: they have ended before, or do not exist yet.
-        return is_patient and not self._rows.wait_ended(self._left, 0.0)
+        return bool(unfinished)
 
     def _tell(self, call: partial[None]) -> bool:
         return self._handover.attempt(call, owing=())

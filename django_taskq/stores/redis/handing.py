@@ -79,6 +79,16 @@ class Handing:
             for seq in client.smembers(keys.name("hand:", worker.decode()))
         ]
 
+    def spent(self, keys: Sequence[str]) -> tuple[dict[str, int], dict[str, datetime | None]]:
+        """Tell by their keys how many jobs run under limits, and when the next one may start."""
+        client, names = self._scripts.client(), self._scripts.keys
+        running = client.hmget(names.name("running"), keys)
+        rates = client.mget([names.name("rate:", key) for key in keys])
+        return (
+            {key: int(count or 0) for key, count in zip(keys, running, strict=True)},
+            {key: _read(due or b"") for key, due in zip(keys, rates, strict=True)},
+        )
+
     def is_solo(self, worker_id: str) -> bool:
         """Tell whether a worker runs suspects."""
         key = self._scripts.keys.name("worker:", worker_id)

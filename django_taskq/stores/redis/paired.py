@@ -86,6 +86,10 @@ class PairedRedis(RedisStore, Line):
         """Return the numbers of all jobs that are in somebody's hand."""
         return self._handing.running()
 
+    def spent(self, keys: Sequence[str]) -> tuple[dict[str, int], dict[str, datetime | None]]:
+        """Tell by their keys how many jobs run under limits, and when the next one may start."""
+        return self._handing.spent(keys)
+
     def is_solo(self, worker_id: str) -> bool:
         """Tell whether a worker runs suspects."""
         return self._handing.is_solo(worker_id)

@@ -7,6 +7,7 @@ from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlF
 from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlInserts
 from django_taskq.stores.database.vendors.postgresql.keeping import PostgresqlKeeping
 from django_taskq.stores.database.vendors.postgresql.leases import PostgresqlLeases
+from django_taskq.stores.database.vendors.postgresql.marks import PostgresqlMarks
 from django_taskq.stores.database.vendors.postgresql.ripples import PostgresqlRipples
 from django_taskq.stores.database.vendors.postgresql.settings import postgresql_settings
 from django_taskq.stores.database.vendors.postgresql.transactions import committed
@@ -27,6 +28,7 @@ POSTGRESQL = GENERIC._replace(
     finishes=PostgresqlFinishes,
     keeping=PostgresqlKeeping,
     leases=PostgresqlLeases,
+    marks=PostgresqlMarks,
     wakeups=PostgresqlWakeups,
     settings=postgresql_settings,
 )
