@@ -60,7 +60,7 @@ class DurableStore(Store):
         line.expect(lambda: epoch.number)
         self.handover = handover = Handover(alias, rows, line, line.outages)
         self._claimed = claimed = Claimed(lambda seqs: handover.ask(lambda: line.look(seqs)))
-        self._attempts = Attempts(rows, line, handover, claimed)
+        self._attempts = Attempts(rows, line, handover, claimed, epoch.is_over_for)
         self._changes = Changes(rows, line, handover)
         self._leases = Leases(rows, line, handover)
         self._reads = Reads(rows, line, handover)
