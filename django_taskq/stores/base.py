@@ -271,6 +271,12 @@ class Store(ABC):
         """
         return 0
 
+    def sweep(self) -> float | None:
+        """Have a piece of what was lost where jobs are handed out handed over again; return the
+        seconds until there may be more, None where nothing can be lost.
+        """
+        return None
+
     def catch_up(self, limit: int) -> int:
         """Move jobs that wait for what has ended already, since who had to tell them has died.
 

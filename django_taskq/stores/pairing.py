@@ -13,6 +13,7 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.upkeep import Reaped
 from django_taskq.stores.base import Store
+from django_taskq.stores.losing import Ground, Numbers, Swept, Walked
 
 
 class HandedJob(NamedTuple):
@@ -65,7 +66,17 @@ type Spent = Callable[[Sequence[str]], tuple[dict[str, int], dict[str, datetime 
 
 
 class Rows(Store):
-    """A store of rows that somebody else hands out: the truth about every job."""
+    """A store of rows that somebody else hands out: the truth about every job.
+
+    `epochs` is the number of the line's epoch, `walks` finds rows that the line has lost.
+    """
+
+    epochs: Numbers
+    walks: Walked
+
+    @abstractmethod
+    def expect(self, epoch_of: Callable[[str | None], int]) -> None:
+        """Mark and end attempts only in the epoch in which their worker was handed them."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
@@ -135,7 +146,21 @@ class Rows(Store):
 
 
 class Line(Store):
-    """A store that hands out jobs that stand in rows: who gets which, and who holds what."""
+    """A store that hands out jobs that stand in rows: who gets which, and who holds what.
+
+    `epochs` is the epoch that it is in, `sweeping` finds what it does not know.
+    """
+
+    epochs: Ground
+    sweeping: Swept
+
+    @abstractmethod
+    def expect(self, epoch: Callable[[], int | None]) -> None:
+        """Do nothing but in this epoch, None for whichever it is; raise EpochLost in another."""
+
+    @abstractmethod
+    def ask(self) -> None:
+        """Ask for an answer, whatever it is. Raise one of `outages` where there is none soon."""
 
     @property
     @abstractmethod

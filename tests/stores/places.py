@@ -160,8 +160,9 @@ class DurablePlace(DatabasePlace):
         self.name = f"durable-{self.name}"
 
     def open(self, clock: FrozenClock | None = None, **options: Any) -> Store:
-        """Return a new store under an alias of its own."""
-        alias, read = new_alias(), Options(database=self.database, **options)
+        """Return a new store under an alias of its own, or under one that is given."""
+        alias = options.pop("alias", None) or new_alias()
+        read = Options(database=self.database, **options)
         rows = PairedRows(alias, read, clock=clock)
         line = PairedRedis(
             alias,
@@ -172,7 +173,10 @@ class DurablePlace(DatabasePlace):
             rules=RuleRows(self.database).refresh,
             clock=None if clock is None else lambda: clock.at,
         )
-        return DurableStore(alias, read, rows=rows, line=line)
+        store = DurableStore(alias, read, rows=rows, line=line)
+        # As the first worker does.
+        store.epoch.restore()
+        return store
 
     def force(self, store: Any, id: str, state: State) -> None:
         """Put a job that no worker holds into a state that no verb leads to yet."""

@@ -23,6 +23,8 @@ from django_taskq.stores.database.reaping import reaped_of
 from django_taskq.stores.database.store import DatabaseStore
 from django_taskq.stores.database.vendors import Vendor, vendor_of
 from django_taskq.stores.database.wakeups import Wakeups
+from django_taskq.stores.database.walks import Walks
+from django_taskq.stores.epochs import EpochRows
 from django_taskq.stores.pairing import HandedJob, Hold, Rows, Spent
 
 
@@ -43,6 +45,12 @@ class PairedRows(DatabaseStore, Rows):
         super().__init__(alias, options, chosen._replace(wakeups=Wakeups), clock)
         self._marks: Marks = chosen.marks(self._place)
         self._handing = Handing(self._place)
+        self.epochs = self._numbers = EpochRows(self.database, alias)
+        self.walks = Walks(self._place, self._finishes)
+
+    def expect(self, epoch_of: Callable[[str | None], int]) -> None:
+        """Mark and end attempts only in the epoch in which their worker was handed them."""
+        self._marks.expect(self._numbers, epoch_of)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Open a transaction, or a savepoint in the caller's."""

@@ -22,11 +22,19 @@ type States = dict[tuple[int, int], State]
 class Attempts:
     """Ends, notes and takes back attempts that the line has handed out."""
 
-    def __init__(self, rows: Rows, line: Line, handover: Handover, claimed: Claimed) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        line: Line,
+        handover: Handover,
+        claimed: Claimed,
+        is_over_for: Callable[[str], bool],
+    ) -> None:
         self._rows = rows
         self._line = line
         self._handover = handover
         self._claimed = claimed
+        self._is_over_for = is_over_for
 
     def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
         """Write how attempts ended; return the new states, None where the fence refuses."""
@@ -64,7 +72,7 @@ class Attempts:
         lose = partial(self._rows.lose, worker_id, fences, how, was_alone=was_alone)
         states = self._marked(worker_id, fences, lose)
         self._claimed.settle(worker_id, [seq for seq, _ in fences])
-        self._handover.sync_later([seq for seq, _ in fences])
+        self._sync_later(worker_id, fences)
         return states
 
     def note(self, worker_id: str, notes: Sequence[Note]) -> int:
@@ -133,7 +141,15 @@ class Attempts:
             free = partial(self._line.free, worker_id, ended)
             owing = [fence.seq for fence in ended]
             self._rows.on_commit(partial(self._attempt, free, owing))
-        self._handover.sync_later([fence.seq for fence in fences if states.get(fence) not in ENDED])
+        self._sync_later(worker_id, [fence for fence in fences if states.get(fence) not in ENDED])
+
+    def _sync_later(self, worker_id: str, fences: Sequence[Fence]) -> None:
+        """Have the line say what rows say, unless these attempts are of an epoch that is over.
+
+        Their numbers would be handed out once more: who hands them over again raises those first.
+        """
+        if not self._is_over_for(worker_id):
+            self._handover.sync_later([seq for seq, _ in fences])
 
     def _attempt(self, tell: Callable[[], None], owing: Sequence[int]) -> None:
         self._handover.attempt(tell, owing)

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import batched, islice
 from time import monotonic
@@ -10,7 +11,9 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 
+from django_taskq.jobs.epochs import EpochLost
 from django_taskq.stores.durable.breaker import Breaker
+from django_taskq.stores.durable.probe import Probe
 from django_taskq.stores.pairing import Line, Rows
 
 logger = logging.getLogger("django_taskq.stores")
@@ -38,6 +41,7 @@ class Handover:
         self._line = line
         self._caught: tuple[type[Exception], ...] = (*outages, DatabaseError)
         self._breaker = Breaker()
+        self._probe = Probe(line.ask, outages, self._hear)
         self._collected = threading.local()
         self._lock = threading.Lock()
         self._owed: dict[int | str, None] = {}
@@ -123,8 +127,12 @@ class Handover:
             return None
         try:
             answer = call()
+        except EpochLost:
+            # It answers, and is handed all of this again once an epoch has begun.
+            return None
         except self._caught as error:
             if self._breaker.note_failure():
+                self._probe.start()
                 logger.warning(
                     "Jobs of %r are safe in their rows, and are handed to Redis later, since that "
                     "failed now: %s: %s",
@@ -133,6 +141,12 @@ class Handover:
             return None
         self._breaker.note_success()
         return answer
+
+    def _hear(self) -> None:
+        """Note that the line answers again, and have looked for what it was not told."""
+        if self._breaker.note_success():
+            with suppress(*self._caught, EpochLost):
+                self._line.sweeping.ask_for_all()
 
     def _collect(self) -> list[str]:
         mine: list[str] | None = getattr(self._collected, "ids", None)

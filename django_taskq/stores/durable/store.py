@@ -8,6 +8,7 @@ from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.edges import EdgeRecord
+from django_taskq.jobs.epochs import EpochLost
 from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
@@ -20,16 +21,18 @@ from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.upkeep import Promoted, Reaped
-from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
+from django_taskq.jobs.workers import Beat, LeaseLost, Pulse, WorkerInfo
 from django_taskq.jobs.xcom import XCom
 from django_taskq.options import Options
 from django_taskq.stores.base import Store
 from django_taskq.stores.durable.attempts import Attempts
 from django_taskq.stores.durable.changes import Changes
 from django_taskq.stores.durable.claimed import Claimed
+from django_taskq.stores.durable.epoch import Epoch
 from django_taskq.stores.durable.handover import Handover
 from django_taskq.stores.durable.leases import Leases
 from django_taskq.stores.durable.reads import Reads
+from django_taskq.stores.durable.sweep import Sweep
 from django_taskq.stores.durable.waiting import Waiting
 from django_taskq.stores.durable.xcoms import DurableXComs
 from django_taskq.stores.pairing import Line, Rows
@@ -51,14 +54,18 @@ class DurableStore(Store):
         super().__init__(alias, options)
         self.rows = rows
         self.line = line
-        self.outages = line.outages
+        self.outages = (*line.outages, EpochLost)
+        self.epoch = epoch = Epoch(alias, rows.epochs, line.epochs)
+        rows.expect(epoch.of)
+        line.expect(lambda: epoch.number)
         self.handover = handover = Handover(alias, rows, line, line.outages)
         self._claimed = claimed = Claimed(lambda seqs: handover.ask(lambda: line.look(seqs)))
-        self._attempts = Attempts(rows, line, handover, claimed)
+        self._attempts = Attempts(rows, line, handover, claimed, epoch.is_over_for)
         self._changes = Changes(rows, line, handover)
         self._leases = Leases(rows, line, handover)
         self._reads = Reads(rows, line, handover)
         self.xcoms = DurableXComs(rows.xcoms, self._mark_pushers)
+        self._sweep = Sweep(alias, rows.walks, line.sweeping, epoch, handover.sync)
         rows.on_moved(handover.sync_later)
         rows.ask_spent(self._reads.spent)
 
@@ -111,8 +118,20 @@ class DurableStore(Store):
     # A worker's verbs.
 
     def claim(self, request: ClaimRequest) -> list[Claim]:
-        """Hand out at most `limit` ready jobs, or suspects; asks no database."""
-        claims = self.line.claim(request)
+        """Hand out at most `limit` ready jobs, or suspects; asks no database.
+
+        Raise LeaseLost for a worker that joined before an epoch was lost.
+        """
+        worker_id = request.worker_id
+        if self.epoch.is_over_for(worker_id):
+            raise LeaseLost(worker_id)
+        try:
+            claims = self.line.claim(request)
+        except EpochLost:
+            self.epoch.restore()
+            if self.epoch.is_over_for(worker_id):
+                raise LeaseLost(worker_id) from None
+            claims = self.line.claim(request)
         self._claimed.add(request.worker_id, claims)
         return claims
 
@@ -155,12 +174,19 @@ class DurableStore(Store):
         return self._attempts.note(worker_id, notes)
 
     def join(self, worker: WorkerInfo) -> None:
-        """Enter a worker with a fresh lease."""
+        """Enter a worker with a fresh lease, in the present epoch."""
+        self.epoch.keep(lambda: self._join(worker))
+
+    def _join(self, worker: WorkerInfo) -> None:
+        number = self.epoch.ready()
         self.line.join(worker)
+        self.epoch.enter(worker.id, number)
 
     def heartbeat(self, worker_id: str, pulse: Pulse | None = None) -> Beat:
         """Renew the lease of a worker for all its jobs at once, and note its pulse."""
-        return self.line.heartbeat(worker_id, pulse)
+        if self.epoch.is_over_for(worker_id):
+            return Beat(is_alive=False)
+        return self.epoch.keep(lambda: self.line.heartbeat(worker_id, pulse))
 
     def cancels_asked(self, worker_id: str) -> frozenset[int]:
         """Return the seqs of this worker's running jobs that were asked to stop."""
@@ -168,13 +194,14 @@ class DurableStore(Store):
 
     def held(self, worker_id: str) -> list[Fence]:
         """Return the running jobs that the line counts as this worker's."""
-        return self.line.held(worker_id)
+        return self.epoch.keep(lambda: self.line.held(worker_id))
 
     def forget(self, worker_id: str) -> int:
         """Take a worker out and give back all it still holds."""
         self.line.drop_worker(worker_id)
         self._claimed.drop(worker_id)
-        return self._leases.forget(worker_id)
+        self.epoch.leave(worker_id)
+        return self.epoch.keep(lambda: self._leases.forget(worker_id))
 
     # Upkeep.
 
@@ -185,11 +212,15 @@ class DurableStore(Store):
     def promote(self, limit: int) -> Promoted:
         """Make due SCHEDULED jobs READY, the longest due first; their rows learn of it later."""
         self.handover.pay()
-        return self.line.promote(limit)
+        return self.epoch.keep(lambda: self.line.promote(limit))
 
     def reap(self) -> Reaped:
         """Take jobs back from workers whose lease is over."""
-        return self._leases.reap()
+        return self.epoch.keep(self._leases.reap)
+
+    def sweep(self) -> float | None:
+        """Hand over again what the line has lost or was never told of."""
+        return self._sweep.step()
 
     def catch_up(self, limit: int) -> int:
         """Move jobs that wait for what has ended already."""

@@ -6,12 +6,15 @@ from typing import Any
 
 from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.rules import Rules
+from django_taskq.jobs.workers import Beat, Pulse
 from django_taskq.options import Options
 from django_taskq.stores.archive import Archive
 from django_taskq.stores.pairing import Grave, HandedJob, Hold, Line
+from django_taskq.stores.redis.epochs import RedisEpochs
 from django_taskq.stores.redis.handing import Handing
 from django_taskq.stores.redis.scripts import Scripts
 from django_taskq.stores.redis.store import RedisStore
+from django_taskq.stores.redis.sweeping import Sweeping
 
 
 class PairedRedis(RedisStore, Line):
@@ -35,6 +38,24 @@ class PairedRedis(RedisStore, Line):
         super().__init__(alias, options, client=client, archive=archive, rules=rules, clock=clock)
         self._quick = Scripts(quick_client, self.scripts.keys, clock)
         self._handing = Handing(self._quick)
+        self.epochs = RedisEpochs(Scripts(client, self.scripts.keys, clock))
+        self.sweeping = Sweeping(self.scripts)
+
+    def expect(self, epoch: Callable[[], int | None]) -> None:
+        """Do nothing but in this epoch; raise EpochLost in another one."""
+        for scripts in (self.scripts, self._quick):
+            scripts.expect(epoch)
+
+    def ask(self) -> None:
+        """Ask for an answer, and wait for a moment."""
+        self._quick.client().ping()
+
+    def heartbeat(self, worker_id: str, pulse: Pulse | None = None) -> Beat:
+        """Renew the lease of a worker for all its jobs at once, and note its pulse."""
+        beat, _ = self._leases.heartbeat(worker_id, pulse)
+        if not beat.is_alive:
+            self._hands.drop(worker_id)
+        return beat
 
     @property
     def is_limited(self) -> bool:

@@ -13,7 +13,8 @@ from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
 # Write successes that change nothing but the end of their job, of attempts that rows may not know
 # of. Those for which something waits are left out, by a scalar subquery: it is looked up in the
 # index row by row, whatever the planner thinks of the table.
-# Inputs: `given`, in the order of seq; worker. Result: seq and attempt of those that were written.
+# Inputs: `given`, in the order of seq; worker; `epoch`, the condition that its claims count.
+# Result: seq and attempt of those that were written.
 _SUCCEED = """
 UPDATE taskq_job AS job
 SET
@@ -27,7 +28,7 @@ SET
 FROM {given}
 WHERE job.seq = given.seq
     AND (
-        (job.attempt < given.attempt AND job.state IN ('READY', 'SCHEDULED', 'RUNNING'))
+        (job.attempt < given.attempt AND job.state IN ('READY', 'SCHEDULED', 'RUNNING') {epoch})
         OR (job.attempt = given.attempt AND job.state = 'RUNNING' AND job.worker_id = %(worker)s)
     )
     AND (SELECT 1 FROM taskq_dependency WHERE upstream_id = job.seq LIMIT 1) IS NULL
@@ -59,7 +60,8 @@ class PostgresqlMarks(Marks):
         }
         columns["claimed_at"] = [claimed[outcome.seq] for outcome in plain]
         given = given_rows(_TYPES, columns, values)
+        epoch = self.in_epoch_sql(worker_id, values)
         with self.place.connection.cursor() as cursor:
-            cursor.execute(_SUCCEED.format(now=clock.steady_sql, given=given), values)
+            cursor.execute(_SUCCEED.format(now=clock.steady_sql, given=given, epoch=epoch), values)
             rows: list[Any] = cursor.fetchall()
         return dict.fromkeys(rows, State.SUCCESSFUL)
