@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from tests.redis_alias import REDIS, REDIS_ENTRY, REDIS_VARIABLE
+from tests.redis_alias import ENTRIES, PAIR, REDIS, REDIS_ENTRY, REDIS_VARIABLE
 from tests.running import DURABLE, POOLS
 from tests.stores.places import redis_client
 
@@ -25,6 +25,8 @@ EVERY_DURABLE = [pytest.param(alias, marks=on_database(alias)) for alias in DURA
 EVERY_ALIAS = [*POOLS, *EVERY_DURABLE]
 # The alias whose jobs live in Redis; on request, since it is in no other test's TASKS.
 ON_REDIS = pytest.param(REDIS, marks=on_database("default"))
+# The one whose jobs are rows as well.
+ON_BOTH = pytest.param(PAIR, marks=on_database("postgresql"))
 every_durable = pytest.mark.parametrize("durable", EVERY_DURABLE)
 
 
@@ -39,10 +41,10 @@ def alias_fixture(*others: Any) -> Any:
         request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[str]:
         tasks = settings.TASKS
-        if request.param == REDIS:
+        if request.param in ENTRIES:
             # For the processes that a test starts, which read the settings anew.
             monkeypatch.setenv(REDIS_VARIABLE, "1")
-            tasks = {**tasks, REDIS: REDIS_ENTRY}
+            tasks = {**tasks, request.param: ENTRIES[request.param]}
             empty_redis()
         # Changed settings make Django and django_taskq drop all they have made from TASKS.
         with override_settings(TASKS=tasks):
@@ -53,7 +55,9 @@ def alias_fixture(*others: Any) -> Any:
 
 def database_of(alias: str) -> str:
     """Return the database that keeps the rows of an alias."""
-    return "default" if alias == REDIS else alias
+    if alias in ENTRIES:
+        return str(ENTRIES[alias]["OPTIONS"]["DATABASE"])
+    return alias
 
 
 def empty_redis() -> None:

@@ -1,10 +1,12 @@
-"""The entry of TASKS whose jobs live in Redis, for the tests that ask for it."""
+"""The entries of TASKS whose jobs are in Redis, for the tests that ask for them."""
 
 import os
 from typing import Any
 
 REDIS = "redis"
-# Has the settings of a process that a test starts contain the entry.
+# The one whose jobs are rows too.
+PAIR = "pair"
+# Has the settings of a process that a test starts contain the entries.
 REDIS_VARIABLE = "TASKQ_RUN_WITH_REDIS"
 REDIS_ENTRY: dict[str, Any] = {
     "BACKEND": "django_taskq.backends.RedisBackend",
@@ -17,3 +19,8 @@ REDIS_ENTRY: dict[str, Any] = {
         "DATABASE": "default",
     },
 }
+PAIR_ENTRY: dict[str, Any] = {
+    **REDIS_ENTRY,
+    "OPTIONS": {**REDIS_ENTRY["OPTIONS"], "DURABLE": True, "DATABASE": "postgresql"},
+}
+ENTRIES = {REDIS: REDIS_ENTRY, PAIR: PAIR_ENTRY}

@@ -3,7 +3,7 @@
 import os
 
 from tests import servers
-from tests.redis_alias import REDIS, REDIS_ENTRY, REDIS_VARIABLE
+from tests.redis_alias import ENTRIES, REDIS_VARIABLE
 from tests.servers import mysql, postgresql
 from tests.servers.process import run_directory
 from tests.settings_static import *  # noqa: F403  the part that needs no server
@@ -42,7 +42,7 @@ CACHES = {
     },
 }
 if REDIS_VARIABLE in os.environ:
-    TASKS[REDIS] = REDIS_ENTRY
+    TASKS |= ENTRIES
 
 if mysql.is_wanted():
     mysql.install_driver()

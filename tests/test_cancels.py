@@ -21,13 +21,13 @@ from django_taskq.models import Worker
 from django_taskq.signals import job_canceled
 from django_taskq.worker.pool import notepad
 from django_taskq.worker.upkeep import Upkeep
-from tests.aliases import alias_fixture, every_durable
+from tests.aliases import ON_BOTH, alias_fixture, every_durable
 from tests.app import gates, journal, process_tasks, tasks
 from tests.deadlines import wait_until
 from tests.running import POOLS, running, wait_until_running, worker_for
 from tests.stores.jobs import WORKER, join
 
-alias = alias_fixture()
+alias = alias_fixture(ON_BOTH)
 
 LONG = 60.0
 # As many jobs as run at once on any alias of the tests, or more.

@@ -14,11 +14,11 @@ from django_taskq.exceptions import InvalidPipeline, InvalidTaskOption
 from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.states import State
-from tests.aliases import alias_fixture, every_durable, with_options
+from tests.aliases import ON_BOTH, alias_fixture, every_durable, with_options
 from tests.app import tasks
 from tests.running import run_due, run_to_end, running, worker_for
 
-alias = alias_fixture()
+alias = alias_fixture(ON_BOTH)
 
 
 def echo(alias: str, *upstreams: TaskResult | str, **options: Any) -> TaskResult:

@@ -10,11 +10,11 @@ from django_taskq.jobs.limits import Gate, gate_of, read_gate
 from django_taskq.jobs.rate import Rate
 from django_taskq.loading import LONGEST_PATH
 from django_taskq.models import Job
-from tests.aliases import ON_REDIS, alias_fixture
+from tests.aliases import ON_BOTH, ON_REDIS, alias_fixture
 from tests.app import tasks
 from tests.running import run_to_end
 
-alias = alias_fixture(ON_REDIS)
+alias = alias_fixture(ON_REDIS, ON_BOTH)
 
 
 @task(max_running=3, max_rate="600/m")

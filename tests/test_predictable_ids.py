@@ -18,11 +18,11 @@ from django_taskq import DuplicateJob, cancel, get_job, requeue, retry
 from django_taskq.control import store_of
 from django_taskq.exceptions import JobStateError
 from django_taskq.jobs.filters import JobFilter
-from tests.aliases import ON_REDIS, alias_fixture, on_database, with_options
+from tests.aliases import ON_BOTH, ON_REDIS, alias_fixture, on_database, with_options
 from tests.app import gates, tasks
 from tests.running import run_due, run_to_end, running, wait_until_running
 
-alias = alias_fixture(ON_REDIS)
+alias = alias_fixture(ON_REDIS, ON_BOTH)
 
 LATER = timedelta(hours=1)
 ways_in = pytest.mark.parametrize("is_async", [False, True], ids=["enqueue", "aenqueue"])

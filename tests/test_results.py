@@ -17,13 +17,13 @@ from django_taskq.control import database_of, delete_many
 from django_taskq.jobs.states import State
 from django_taskq.results import status_of
 from django_taskq.stores.database import wakeups
-from tests.aliases import ON_REDIS, alias_fixture, every_durable, with_options
+from tests.aliases import ON_BOTH, ON_REDIS, alias_fixture, every_durable, with_options
 from tests.app import gates, tasks
 from tests.deadlines import wait_until
 from tests.running import run_due, running, wait_until_running
 from tests.stores.jobs import Thread
 
-alias = alias_fixture(ON_REDIS)
+alias = alias_fixture(ON_REDIS, ON_BOTH)
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from django.tasks import TaskResult, TaskResultStatus
 from django_taskq import RejectError, RetryError, get_job, task, wait
 from django_taskq.exceptions import ReleaseError
 from django_taskq.signals import attempt_failed
-from tests.aliases import ON_REDIS, alias_fixture, with_options
+from tests.aliases import ON_BOTH, ON_REDIS, alias_fixture, with_options
 from tests.app import tasks
 from tests.deadlines import wait_until
 from tests.running import run_to_end, running
 
-alias = alias_fixture(ON_REDIS)
+alias = alias_fixture(ON_REDIS, ON_BOTH)
 
 
 def rule_of_the_task(exception: BaseException, result: TaskResult) -> float | None:

@@ -17,12 +17,12 @@ from django.test import override_settings
 from django_taskq import get_job, task, wait
 from django_taskq.exceptions import InvalidTaskOption, TaskTimeout
 from django_taskq.jobs.states import Failure, State
-from tests.aliases import ON_REDIS, alias_fixture, with_options
+from tests.aliases import ON_BOTH, ON_REDIS, alias_fixture, with_options
 from tests.app import gates, tasks
 from tests.deadlines import wait_until
 from tests.running import POOLS, run_to_end, running, worker_for
 
-alias = alias_fixture(ON_REDIS)
+alias = alias_fixture(ON_REDIS, ON_BOTH)
 
 
 @pytest.fixture

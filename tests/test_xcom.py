@@ -20,13 +20,13 @@ from django_taskq.testing import frozen
 from django_taskq.worker.calls import Calls
 from django_taskq.worker.run import Ended
 from django_taskq.worker.writer import Recorder
-from tests.aliases import ON_REDIS, alias_fixture, every_durable, with_options
+from tests.aliases import ON_BOTH, ON_REDIS, alias_fixture, every_durable, with_options
 from tests.app import xcom_tasks
 from tests.handing import handing_out
 from tests.running import run_to_end
 from tests.stores.jobs import WORKER, claim_one, insert, join
 
-alias = alias_fixture(ON_REDIS)
+alias = alias_fixture(ON_REDIS, ON_BOTH)
 
 
 def run(alias: str, task: Any, *args: Any, **kwargs: Any) -> TaskResult:

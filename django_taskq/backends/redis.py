@@ -1,4 +1,4 @@
-"""Jobs in Redis, worked by `manage.py runworker`; what has ended is kept as rows."""
+"""Jobs in Redis, worked by `manage.py runworker`, with rows behind them or none before they end."""
 
 import importlib.util
 from functools import cache
@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_taskq.backends.base import Obstacle, TaskqBackend
 from django_taskq.backends.redis_checking import check_redis
-from django_taskq.backends.redis_client import client_of
+from django_taskq.backends.redis_client import client_of, quick_client_of
 from django_taskq.options import REDIS, Options
 from django_taskq.stores.base import Store
 from django_taskq.stores.registry import registry
@@ -24,14 +24,7 @@ class RedisBackend(TaskqBackend):
 
     @classmethod
     def find_obstacle(cls, options: Options) -> Obstacle | None:
-        """Name what is missing, or asked for too early."""
-        if options.durable:
-            return Obstacle(
-                "OPTIONS['DURABLE'] is True, as it is where nothing is said, and not in this "
-                "release: jobs in Redis are not backed by rows yet.",
-                "Set DURABLE to False for now (docs/redis.md says what that promises), or use "
-                "DatabaseBackend.",
-            )
+        """Name what is missing."""
         if importlib.util.find_spec("django_redis") is None:
             return Obstacle(
                 "Jobs in Redis need django-redis, which is not installed.",
@@ -60,16 +53,27 @@ class RedisBackend(TaskqBackend):
 
 
 def open_redis_store(alias: str, options: Options) -> Store:
-    """Make the Redis store of an alias, with the rows of its database as the archive."""
+    """Make the store of an alias: rows that Redis hands out, or Redis with an archive."""
     # Imported late: backends are made before the apps are ready, models are not.
-    from django_taskq.stores.database import DatabaseStore
-    from django_taskq.stores.redis import RedisStore
+    from django_taskq.stores.database import DatabaseStore, PairedRows
+    from django_taskq.stores.durable import DurableStore
+    from django_taskq.stores.redis import PairedRedis, RedisStore
     from django_taskq.stores.rules import RuleRows
 
     @cache
     def client() -> Any:
         return client_of(options.cache)
 
-    archive = DatabaseStore(alias, options)
-    rules = RuleRows(options.database)
-    return RedisStore(alias, options, client=client, archive=archive, rules=rules.refresh)
+    @cache
+    def quick_client() -> Any:
+        return quick_client_of(options.cache)
+
+    rules = RuleRows(options.database).refresh
+    if not options.durable:
+        archive = DatabaseStore(alias, options)
+        return RedisStore(alias, options, client=client, archive=archive, rules=rules)
+    rows = PairedRows(alias, options)
+    line = PairedRedis(
+        alias, options, client=client, quick_client=quick_client, archive=rows, rules=rules
+    )
+    return DurableStore(alias, options, rows=rows, line=line)

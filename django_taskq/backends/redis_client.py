@@ -6,6 +6,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 # Seconds for which an answer is waited for where CACHES says nothing; nothing blocks for as long.
 LONGEST_ANSWER = 5.0
+# The same for what a caller of `enqueue` waits for, whose job is safe already.
+SHORT_ANSWER = 1.0
+
+_TIMEOUTS = ("socket_timeout", "socket_connect_timeout")
 
 
 def client_of(cache_alias: str) -> Any:
@@ -29,22 +33,32 @@ def client_of(cache_alias: str) -> Any:
     return separate(client)
 
 
+def quick_client_of(cache_alias: str) -> Any:
+    """Return a client that gives up soon: whoever enqueues a job waits for its answers."""
+    client = client_of(cache_alias)
+    if not _is_plain(client.connection_pool):
+        return client
+    kwargs = client.connection_pool.connection_kwargs
+    limits = {name: min(SHORT_ANSWER, kwargs[name]) for name in _TIMEOUTS}
+    return separate(client, **limits)
+
+
 def separate(client: Any, **changes: Any) -> Any:
     """Return a client like this one, with connections of its own that try nothing again.
 
     A command may have done its work though its answer is lost. What redis-py would send again by
     itself, a claim say, would hand out twice as many jobs; our own loops look before they do.
     """
-    from redis import BlockingConnectionPool, ConnectionPool, Redis
+    from redis import Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     pool = client.connection_pool
-    for name in ("socket_timeout", "socket_connect_timeout"):
+    for name in _TIMEOUTS:
         # Before redis-py 8 nothing ends a wait for a server that hangs.
         changes.setdefault(name, pool.connection_kwargs.get(name) or LONGEST_ANSWER)
     changes = {**changes, "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
-    if type(pool) not in (ConnectionPool, BlockingConnectionPool):
+    if not _is_plain(pool):
         # One of Sentinel finds its server by more than these values.
         pool.connection_kwargs.update(changes)
         return client
@@ -53,3 +67,10 @@ def separate(client: Any, **changes: Any) -> Any:
         connection_class=pool.connection_class, max_connections=pool.max_connections, **kwargs
     )
     return Redis(connection_pool=made)
+
+
+def _is_plain(pool: Any) -> bool:
+    """Tell whether a pool finds its server by the values that it was made with."""
+    from redis import BlockingConnectionPool, ConnectionPool
+
+    return type(pool) in (ConnectionPool, BlockingConnectionPool)

@@ -77,3 +77,10 @@ def stall_of(beat_at: datetime, progress_at: datetime | None) -> timedelta:
     Not until now: between two heartbeats nobody knows.
     """
     return timedelta(0) if progress_at is None else max(timedelta(0), beat_at - progress_at)
+
+
+class LeaseLost(RuntimeError):
+    """A worker asks for jobs though its lease is gone: it has to go on under a new id."""
+
+    def __init__(self, worker_id: str) -> None:
+        super().__init__(f"Worker {worker_id} has no lease any more; what it holds is void.")

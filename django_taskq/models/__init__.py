@@ -2,6 +2,7 @@
 
 from django_taskq.models.attempt import Attempt
 from django_taskq.models.dependency import Dependency
+from django_taskq.models.epoch import Epoch
 from django_taskq.models.job import Job
 from django_taskq.models.limit import Limit
 from django_taskq.models.queue import Queue
@@ -14,6 +15,6 @@ from django_taskq.models.worker import Worker
 from django_taskq.models.xcom import XCom
 
 __all__ = [
-    "Attempt", "Backfill", "Dependency", "FailureRollup", "Job", "Limit", "Queue", "Rollup", "Run",
-    "Schedule", "Serving", "Tenant", "Tick", "Worker", "XCom",
+    "Attempt", "Backfill", "Dependency", "Epoch", "FailureRollup", "Job", "Limit", "Queue", "Rollup",
+    "Run", "Schedule", "Serving", "Tenant", "Tick", "Worker", "XCom",
 ]  # fmt: skip

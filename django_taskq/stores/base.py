@@ -66,7 +66,7 @@ class Store(TenantNumbers, ABC):
     has_rows: ClassVar[bool] = False
     is_transactional: ClassVar[bool] = False
     has_edges: ClassVar[bool] = True
-    outages: ClassVar[tuple[type[Exception], ...]] = (OperationalError, InterfaceError)
+    outages: tuple[type[Exception], ...] = (OperationalError, InterfaceError)
     xcoms: XComs
 
     def __init__(self, alias: str, options: Options) -> None:
@@ -282,6 +282,12 @@ class Store(TenantNumbers, ABC):
         Nothing to do for a store that keeps jobs where they end.
         """
         return 0
+
+    def sweep(self) -> float | None:
+        """Have a piece of what was lost where jobs are handed out handed over again; return the
+        seconds until there may be more, None where nothing can be lost.
+        """
+        return None
 
     def catch_up(self, limit: int) -> int:
         """Move jobs that wait for what has ended already, since who had to tell them has died.

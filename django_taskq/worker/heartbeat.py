@@ -47,6 +47,7 @@ class Heartbeat:
         self._marks = marks
         self._lease = store.options.lease
         self._renewed = monotonic()
+        self._is_due = False
         self._noted: set[tuple[int, int]] = set()
 
     @property
@@ -55,13 +56,18 @@ class Heartbeat:
         renewed = max(self._renewed, self._marks.kept())
         return monotonic() - renewed > self._lease * 0.8
 
+    def hurry(self) -> None:
+        """Renew the lease with the next beat: it may be gone."""
+        self._is_due = True
+
     def beat(self) -> float:
         """Write what is due; return the seconds until the next beat."""
         if self.is_in_doubt:
             self._on_doubt()
         self._write_notes()
         self._read_cancels(self._worker_id)
-        if monotonic() - self._renewed >= self._lease / 3:
+        if self._is_due or monotonic() - self._renewed >= self._lease / 3:
+            self._is_due = False
             self._renew()
         left = self._renewed + self._lease / 3 - monotonic()
         return min(INTERVAL, max(0.05, left)) if self._running else max(0.05, min(left, INTERVAL))

@@ -77,7 +77,7 @@ class Upkeep:
             logger.warning("Ended jobs stay where they are for now: %s", told(error))
 
     def _keep(self) -> float:
-        pause = min(self._promote(), self._archive())
+        pause = min(self._promote(), self._archive(), self._sweep())
         now = monotonic()
         if now >= self._refresh_at:
             self._refresh()
@@ -111,6 +111,10 @@ class Upkeep:
         if not archived:
             return IDLE_PAUSE
         return 0.0 if archived >= ARCHIVE_LIMIT else ARCHIVE_EVERY
+
+    def _sweep(self) -> float:
+        pause = self._store.sweep()
+        return IDLE_PAUSE if pause is None else pause
 
     def _refresh(self) -> None:
         if self._store.refresh():

@@ -5,7 +5,7 @@ import threading
 from time import monotonic
 
 from django_taskq.jobs.claim import Claim
-from django_taskq.jobs.workers import Pulse
+from django_taskq.jobs.workers import LeaseLost, Pulse
 from django_taskq.middleware.registry import stacks_of
 from django_taskq.signals import worker_started, worker_stopped
 from django_taskq.stores.base import Store
@@ -31,6 +31,8 @@ logger = logging.getLogger("django_taskq.worker")
 # Seconds for which nothing in line may start before all of it is given back: it was claimed ahead
 # of jobs that take longer than was thought, and others may have a better claim by now.
 LONGEST_STAND = 0.1
+# Seconds between two looks whether a worker whose lease is gone has a new one.
+REJOIN_PAUSE = 0.05
 # Seconds that a worker gives its middlewares at its end, to send off what they hold.
 LONGEST_FLUSH = 2.0
 
@@ -199,6 +201,10 @@ class Worker:
                 self._idle()
             self.progressed = monotonic()
             self._backoff.clear()
+        except LeaseLost:
+            self._heartbeat.hurry()
+            self._poke_heartbeat()
+            self._stop.wait(REJOIN_PAUSE)
         except Exception as error:
             self._recover(error)
 

@@ -7,14 +7,14 @@ import pytest
 from django.tasks import task_backends
 
 from django_taskq.backends.base import TaskqBackend
-from tests.aliases import ON_REDIS, alias_fixture
+from tests.aliases import ON_BOTH, ON_REDIS, alias_fixture
 from tests.app import tasks
 from tests.running import run_due
 
 type Drain = Callable[..., None]
 type On = Callable[[Any], Any]
 
-alias = alias_fixture(ON_REDIS)
+alias = alias_fixture(ON_REDIS, ON_BOTH)
 
 
 @pytest.fixture

@@ -90,6 +90,11 @@ class Proxy:
         """Treat all connections in another way from now on; PASS lets go what was held."""
         self._call(lambda: self._switch(mode))
 
+    def lead_to(self, port: int) -> None:
+        """Carry new connections to another port, and close those that there are."""
+        self._target = port
+        self.drop_all(by_reset=True)
+
     def drop_all(self, *, by_reset: bool = False) -> None:
         """Close every connection, in the orderly way or by a reset."""
         self._call(lambda: [self._close(pair, by_reset=by_reset) for pair in list(self._pairs)])

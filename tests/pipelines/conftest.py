@@ -1,5 +1,5 @@
 """Pipelines run on every alias."""
 
-from tests.aliases import alias_fixture
+from tests.aliases import ON_BOTH, alias_fixture
 
-alias = alias_fixture()
+alias = alias_fixture(ON_BOTH)

@@ -7,11 +7,16 @@ from django.conf import settings
 from django.test import override_settings
 
 from django_taskq.testing import held
-from tests.aliases import EVERY_DURABLE, ON_REDIS, empty_redis, on_database, with_options
-from tests.redis_alias import REDIS, REDIS_ENTRY
+from tests.aliases import EVERY_DURABLE, ON_BOTH, ON_REDIS, empty_redis, on_database, with_options
+from tests.redis_alias import ENTRIES
 from tests.scheduling.stage import Stage, staged
 
-EVERY_PLACE = [*EVERY_DURABLE, ON_REDIS, pytest.param("threads", marks=on_database("default"))]
+EVERY_PLACE = [
+    *EVERY_DURABLE,
+    ON_REDIS,
+    ON_BOTH,
+    pytest.param("threads", marks=on_database("default")),
+]
 
 
 @pytest.fixture(params=EVERY_PLACE)
@@ -19,8 +24,8 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """An alias with no schedules yet; a pool ticks and runs nothing by itself."""
     alias = request.param
     tasks = settings.TASKS
-    if alias == REDIS:
-        tasks = {**tasks, REDIS: REDIS_ENTRY}
+    if alias in ENTRIES:
+        tasks = {**tasks, alias: ENTRIES[alias]}
         empty_redis()
     if alias != "threads":
         with override_settings(TASKS=tasks), staged(alias) as made:

@@ -13,13 +13,13 @@ from django_taskq.jobs.record import JobRecord
 from django_taskq.models import Schedule, Tick
 from django_taskq.scheduling.places import can_tick, database_of
 from django_taskq.scheduling.scheduler import LONGEST_IDLE, SHORTEST_IDLE, Scheduler
-from tests.aliases import EVERY_DURABLE, ON_REDIS, alias_fixture, on_database, with_options
+from tests.aliases import EVERY_DURABLE, ON_BOTH, ON_REDIS, alias_fixture, on_database, with_options
 from tests.deadlines import wait_until
 from tests.running import run_to_end, running
 from tests.scheduling import tasks
 from tests.scheduling.stage import NOON, Stage
 
-alias = alias_fixture(ON_REDIS)
+alias = alias_fixture(ON_REDIS, ON_BOTH)
 PATH = "tests.scheduling.tasks.when"
 POOLS = [pytest.param(alias, marks=on_database("default")) for alias in ("threads", "processes")]
 
@@ -46,7 +46,7 @@ def job_of(alias: str, schedule: Schedule) -> JobRecord:
     return get_job(str(tick.job_id), alias)
 
 
-@pytest.mark.parametrize("alias", [*EVERY_DURABLE, ON_REDIS], indirect=True)
+@pytest.mark.parametrize("alias", [*EVERY_DURABLE, ON_REDIS, ON_BOTH], indirect=True)
 def test_a_worker_fires_schedules_beside_its_jobs(alias: str) -> None:
     schedule = add_due(alias)
     with running(alias, is_scheduler=True):

@@ -15,11 +15,12 @@ from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.options import Options
 from django_taskq.stores.base import Store
-from django_taskq.stores.database import DatabaseStore
+from django_taskq.stores.database import DatabaseStore, PairedRows
 from django_taskq.stores.database.clock import FrozenClock
 from django_taskq.stores.database.vendors import GENERIC, Vendor
+from django_taskq.stores.durable import DurableStore
 from django_taskq.stores.memory import MemoryStore
-from django_taskq.stores.redis import RedisStore
+from django_taskq.stores.redis import PairedRedis, RedisStore
 from django_taskq.stores.redis.job import RedisJob
 from django_taskq.stores.redis.moves import Moves
 from django_taskq.stores.rules import RuleRows
@@ -149,6 +150,40 @@ class RedisPlace:
         moves.change([job.seq], decide)
 
 
+class DurablePlace(DatabasePlace):
+    """A store whose jobs are rows of a database and are handed out by the Redis of the tests."""
+
+    is_exact = True
+
+    def __init__(self, database: str) -> None:
+        super().__init__(database)
+        self.name = f"durable-{self.name}"
+
+    def open(self, clock: FrozenClock | None = None, **options: Any) -> Store:
+        """Return a new store under an alias of its own, or under one that is given."""
+        alias = options.pop("alias", None) or new_alias()
+        read = Options(database=self.database, **options)
+        rows = PairedRows(alias, read, clock=clock)
+        line = PairedRedis(
+            alias,
+            read,
+            client=redis_client,
+            quick_client=redis_client,
+            archive=rows,
+            rules=RuleRows(self.database).refresh,
+            clock=None if clock is None else lambda: clock.at,
+        )
+        store = DurableStore(alias, read, rows=rows, line=line)
+        # As the first worker does.
+        store.epoch.restore()
+        return store
+
+    def force(self, store: Any, id: str, state: State) -> None:
+        """Put a job that no worker holds into a state that no verb leads to yet."""
+        super().force(store, id, state)
+        store.handover.sync([id])
+
+
 @cache
 def redis_client() -> Any:
     """Return a client of the Redis of this run."""
@@ -157,7 +192,7 @@ def redis_client() -> Any:
     return client
 
 
-type Place = MemoryPlace | DatabasePlace | RedisPlace
+type Place = MemoryPlace | DatabasePlace | RedisPlace | DurablePlace
 
 
 def write_rules(database: str, rules: Rules) -> None:
@@ -196,6 +231,11 @@ def places_with_edges() -> list[Any]:
 def redis_places() -> list[Any]:
     """Return the places in Redis as parameters."""
     return [parameter(RedisPlace("default"))]
+
+
+def places_with_both() -> list[Any]:
+    """Return the places whose jobs are rows that Redis hands out as parameters."""
+    return [parameter(DurablePlace("postgresql")), parameter(DurablePlace("default"))]
 
 
 def durable_places() -> list[Any]:

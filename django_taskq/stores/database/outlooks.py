@@ -28,6 +28,7 @@ from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import worker_of
 from django_taskq.stores.database.rows import RECORD_COLUMNS, record_of
+from django_taskq.stores.pairing import Spent
 from django_taskq.stores.rules import RuleRows
 
 # The whole index in its order, so that a planner reads it and stops where enough were found.
@@ -54,6 +55,8 @@ class Outlooks:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._rules = RuleRows(place.database)
+        # Tells what limits have spent where rows do not: how many run, and when the next may start.
+        self.spent: Spent | None = None
 
     def of(self, id: str) -> Outlook | None:
         """Return the outlook of a job."""
@@ -124,8 +127,11 @@ class Outlooks:
             return facts
         lower, equal, beside, *kept = row
         keys = [limit.key for limit in limits]
-        next_at = dict(zip(keys, map(aware, kept[: len(keys)]), strict=True))
-        budgets = Budgets(dict(zip(keys, kept[len(keys) :], strict=True)), next_at, now)
+        next_at: dict[str, Any] = dict(zip(keys, map(aware, kept[: len(keys)]), strict=True))
+        running = dict(zip(keys, kept[len(keys) :], strict=True))
+        if limits and self.spent is not None:
+            running, next_at = self.spent(keys)
+        budgets = Budgets(running, next_at, now)
         facts["closed"] = closed = tuple(
             Closed(limit, budgets.opens_in([limit]))
             for limit in limits

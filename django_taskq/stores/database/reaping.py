@@ -1,5 +1,7 @@
 """Finding workers that are gone."""
 
+from collections.abc import Sequence
+
 from django.db.models import Exists, OuterRef, QuerySet
 
 from django_taskq.jobs.states import State
@@ -7,7 +9,7 @@ from django_taskq.jobs.upkeep import Reaped
 from django_taskq.models import Job, Worker
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.inserts import Announce
-from django_taskq.stores.database.losses import Losses
+from django_taskq.stores.database.losses import Loss, Losses
 from django_taskq.stores.database.place import Place, any_of
 
 
@@ -29,20 +31,15 @@ class Reaping:
             return Reaped(tuple(lost))
         known = self.place.workers().filter(pk__in=[id for id in orphaning if id is not None])
         solo = set(known.filter(is_solo=True).values_list("pk", flat=True))
-        fates = [
-            (orphan.id, fate)
+        losses = [
+            loss
             for worker_id in orphaning
-            for orphan, fate in self._losses.take_back(worker_id, is_solo=worker_id in solo)
+            for loss in self._losses.take_back(worker_id, is_solo=worker_id in solo)
         ]
-        suspects = sum(fate.is_suspect for _, fate in fates)
-        released = sum(fate.state is State.READY for _, fate in fates) - suspects
-        failed, canceled = (
-            tuple(id for id, fate in fates if fate.state is state)
-            for state in (State.FAILED, State.CANCELED)
-        )
-        if released:
+        reaped = reaped_of(losses)
+        if reaped.released:
             self._announce()
-        return Reaped(tuple(lost), released, failed, suspects, canceled)
+        return reaped._replace(workers=tuple(lost))
 
     def _has_work(self) -> bool:
         """Tell by one statement whether a lease is over or a job is held by nobody alive."""
@@ -72,3 +69,15 @@ class Reaping:
             ids = list(over.values_list("pk", flat=True))
             self.place.workers().filter(pk__in=ids).update(lost_at=storable(now), is_idle=False)
         return ids
+
+
+def reaped_of(losses: Sequence[Loss]) -> Reaped:
+    """Return what became of jobs that were taken back."""
+    fates = [(orphan.id, fate) for orphan, fate in losses]
+    suspects = sum(fate.is_suspect for _, fate in fates)
+    released = sum(fate.state is State.READY for _, fate in fates) - suspects
+    failed, canceled = (
+        tuple(id for id, fate in fates if fate.state is state)
+        for state in (State.FAILED, State.CANCELED)
+    )
+    return Reaped((), released, failed, suspects, canceled)

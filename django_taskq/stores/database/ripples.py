@@ -97,6 +97,8 @@ class Ripples:
         # Whether somebody waited for the last jobs that were looked at: a guess about the next,
         # which saves a question.
         self.expects_edges = False
+        # Hears which jobs were moved, in the transaction that moved them.
+        self.on_moved: Callable[[Sequence[int]], None] | None = None
 
     def spread(self, seqs: Iterable[int]) -> None:
         """Have those who wait know how these jobs stand now; in the transaction that wrote it."""
@@ -217,6 +219,8 @@ class Ripples:
                 self.place.jobs().filter(pk__in=chunk).update(**columns)
         if any(move.decision is Decision.RUN for move in ripple.moves.values()):
             self._announce()
+        if ripple.moves and self.on_moved is not None:
+            self.on_moved(sorted(ripple.moves))
 
     def _columns(
         self, move: Move, rule: TriggerRule, upstream: str, row: Deferred, now: datetime

@@ -1,5 +1,6 @@
 """The Redis store."""
 
+from django_taskq.stores.redis.paired import PairedRedis
 from django_taskq.stores.redis.store import RedisStore
 
-__all__ = ["RedisStore"]
+__all__ = ["PairedRedis", "RedisStore"]

@@ -11,7 +11,7 @@ key.
 # What the scripts call a key, its type, and what it holds.
 CATALOGUE = {
     "seq": ("string", "the number of the newest job; begins anew at the present microsecond"),
-    "epoch": ("string", "a name for what Redis holds; another one, or none, once that was lost"),
+    "epoch": ("string", "what Redis holds: a name for it, or, with rows, its number and server"),
     "jobs": ("zset", "the public ids of all jobs here, by number"),
     "job:": ("hash", "one job, by number: its spec as JSON, and what changes of it"),
     "lane:": ("zset", "the numbers of the ready jobs of a lane behind one gate, by rank"),
@@ -29,7 +29,11 @@ CATALOGUE = {
     "rules:": ("hash", "what operators say of tenants and queues, by a digest of it; expires"),
     "unique": ("hash", "the numbers of unfinished jobs with a predictable id, by its key"),
     "ended": ("zset", "the numbers of ended jobs that are not archived yet, by when they ended"),
+    "over:": ("string", "says that a job ended as a row before it came here; expires"),
     "archiver": ("string", "who archives now; expires"),
+    "sweeper": ("string", "who looks for what rows and Redis do not know of one another; expires"),
+    "sweep": ("string", "how far a look at all of that has come"),
+    "swept": ("string", "is there for as long as nobody begins a look at all; expires"),
     "pushes": ("string", "the number of the newest XCom value"),
     "xcom:": (
         "hash",

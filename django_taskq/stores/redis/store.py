@@ -66,7 +66,7 @@ class RedisStore(Store):
     """
 
     has_edges: ClassVar[bool] = False
-    outages: ClassVar[tuple[type[Exception], ...]] = (*Store.outages, RedisError, OSError)
+    outages: tuple[type[Exception], ...] = (*Store.outages, RedisError, OSError)
 
     def __init__(
         self,

@@ -113,6 +113,16 @@ class Wakeups:
             with suppress(RedisError):
                 self._scripts.client().delete(told)
 
+    def listen(self, waiter: str, ids: Sequence[str]) -> None:
+        """Have somebody told of the ends of jobs from now on, for a minute."""
+        for start in range(0, len(ids), CHUNK):
+            self._scripts.run("listen", waiter, *ids[start : start + CHUNK])
+
+    def hear(self, waiter: str, timeout: float) -> None:
+        """Sleep until an end is told to somebody, or the seconds are over."""
+        told = self._scripts.keys.name("told:", waiter)
+        self._scripts.client().blpop([told], timeout=max(0.001, min(timeout, LONGEST_BLOCK)))
+
     def close(self) -> None:
         """Give up all subscriptions."""
         with self._lock:

@@ -11,6 +11,7 @@ from django_taskq.stores.database.finishes import Finishes
 from django_taskq.stores.database.inserts import Inserts
 from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.leases import Leases
+from django_taskq.stores.database.marks import Marks
 from django_taskq.stores.database.place import Begin, Place, plainly
 from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.wakeups import Wakeups
@@ -28,6 +29,7 @@ class Vendor(NamedTuple):
     keeping: type[Keeping]
     leases: type[Leases]
     backlogs: type[BacklogReads]
+    marks: type[Marks]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
     hindrances: Callable[[Place], Iterable[Hindrance]]
@@ -53,6 +55,7 @@ GENERIC = Vendor(
     keeping=Keeping,
     leases=Leases,
     backlogs=BacklogReads,
+    marks=Marks,
     wakeups=Wakeups,
     settings=no_settings,
     hindrances=no_hindrances,

@@ -9,6 +9,7 @@ from django_taskq.stores.database.vendors.postgresql.hindrances import old_trans
 from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlInserts
 from django_taskq.stores.database.vendors.postgresql.keeping import PostgresqlKeeping
 from django_taskq.stores.database.vendors.postgresql.leases import PostgresqlLeases
+from django_taskq.stores.database.vendors.postgresql.marks import PostgresqlMarks
 from django_taskq.stores.database.vendors.postgresql.ripples import PostgresqlRipples
 from django_taskq.stores.database.vendors.postgresql.settings import postgresql_settings
 from django_taskq.stores.database.vendors.postgresql.transactions import committed
@@ -30,6 +31,7 @@ POSTGRESQL = GENERIC._replace(
     finishes=PostgresqlFinishes,
     keeping=PostgresqlKeeping,
     leases=PostgresqlLeases,
+    marks=PostgresqlMarks,
     wakeups=PostgresqlWakeups,
     settings=postgresql_settings,
     hindrances=old_transactions,

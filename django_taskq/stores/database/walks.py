@@ -1,0 +1,126 @@
+"""Walks along the indexes over jobs that are handed out elsewhere, a page at a time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import BooleanField, F, Q
+from django.db.models.expressions import RawSQL
+
+from django_taskq.jobs.fence import Fence
+from django_taskq.jobs.outcome import Outcome, Verdict
+from django_taskq.jobs.states import State
+from django_taskq.jobs.sweeps import Handed, Page
+from django_taskq.models import Job
+from django_taskq.stores.database.clock import aware, storable
+from django_taskq.stores.database.finishes import Finishes
+from django_taskq.stores.database.place import Place
+
+HANDED = (State.READY, State.SCHEDULED, State.RUNNING)
+
+
+class Walk(NamedTuple):
+    """Which rows a walk is about, and the columns of the index that it goes along; seq is last."""
+
+    which: Q
+    columns: tuple[str, ...]
+
+
+# In the order in which a look at everything takes them.
+WALKS = {
+    "ready": Walk(
+        Q(state=State.READY, is_parked=False), ("queue", "band", "gate", "tenant", "rank", "seq")
+    ),
+    "parked": Walk(
+        Q(is_parked=True, parked_for__isnull=False, state=State.READY),
+        ("parked_for", "rank", "seq"),
+    ),
+    "scheduled": Walk(Q(state=State.SCHEDULED, due_at__isnull=False), ("due_at", "seq")),
+    "running": Walk(Q(state=State.RUNNING, worker_id__isnull=False), ("worker_id", "seq")),
+}
+
+
+class Walks:
+    """Finds rows to be compared with what hands them out, and has them handed out anew."""
+
+    def __init__(self, place: Place, finishes: Finishes) -> None:
+        self.place = place
+        self._finishes = finishes
+
+    def page(self, walk: str, after: Sequence[int | str] | None, limit: int) -> Page:
+        """Return at most `limit` rows of a walk, those behind where a page has ended."""
+        which, columns = WALKS[walk]
+        rows = self.place.jobs().filter(which).order_by(*columns)
+        if after is not None:
+            rows = rows.filter(self._behind(columns, after))
+        found = list(rows.values_list(*columns)[:limit])
+        is_running = walk == "running"
+        handed = [Handed(row[-1], row[0] if is_running else None) for row in found]
+        return Page(
+            handed, [_written(value) for value in found[-1]] if len(found) == limit else None
+        )
+
+    def last(self) -> int:
+        """Return the number of the newest row of all."""
+        newest = Job._default_manager.using(self.place.database).order_by("-pk")
+        return newest.values_list("pk", flat=True).first() or 0
+
+    def newest(self, after: int, until: int, limit: int) -> list[Handed]:
+        """Return at most `limit` rows with numbers between these, the second one included."""
+        rows = self.place.jobs().filter(pk__gt=after, pk__lte=until, state__in=HANDED)
+        found = rows.order_by("pk").values_list("pk", "worker_id")[:limit]
+        return [Handed(seq, worker_id) for seq, worker_id in found]
+
+    def handed(self, seqs: Sequence[int]) -> frozenset[int]:
+        """Return those of these numbers whose rows are there and wait or run."""
+        rows = self.place.jobs().filter(pk__in=seqs, state__in=HANDED)
+        return frozenset(rows.values_list("pk", flat=True))
+
+    def stand_down(self, seqs: Sequence[int]) -> int:
+        """Have no attempt of these jobs count that was handed out before; return how many wait now.
+
+        One transaction. What runs is given back free of charge, or ends if it was asked to stop.
+        """
+        return self.place.settle(self._stand_down, sorted(seqs))
+
+    def _stand_down(self, seqs: Sequence[int]) -> int:
+        place = self.place
+        with place.transaction():
+            # In this order everybody locks, so that nobody waits in a circle.
+            locked = place.jobs().filter(pk__in=seqs, state__in=HANDED).order_by("pk")
+            locked = locked.select_for_update()
+            held: dict[str, list[Fence]] = {}
+            for seq, state, attempt, worker_id in locked.values_list(
+                "pk", "state", "attempt", "worker_id"
+            ):
+                if state == State.RUNNING and worker_id is not None:
+                    held.setdefault(worker_id, []).append(Fence(seq, attempt))
+            for worker_id, fences in held.items():
+                given_back = [Outcome(*fence, Verdict.RELEASED) for fence in fences]
+                self._finishes.write(worker_id, given_back)
+            waiting = place.jobs().filter(pk__in=seqs, state__in=(State.READY, State.SCHEDULED))
+            return int(waiting.update(attempt=F("attempt") + 1))
+
+    def _behind(self, columns: Sequence[str], after: Sequence[int | str]) -> RawSQL:
+        """Return the condition that a row comes after these values of an index.
+
+        As one comparison of rows: databases that can begin there in the index then do.
+        """
+        connection = self.place.connection
+        quoted = ", ".join(map(connection.ops.quote_name, columns))
+        places = ", ".join(["%s"] * len(columns))
+        values = [self._read(name, value) for name, value in zip(columns, after, strict=True)]
+        return RawSQL(f"({quoted}) > ({places})", values, output_field=BooleanField())
+
+    def _read(self, column: str, value: int | str) -> Any:
+        if column != "due_at":
+            return value
+        moment = storable(datetime.fromisoformat(str(value)))
+        return self.place.connection.ops.adapt_datetimefield_value(moment)
+
+
+def _written(value: Any) -> int | str:
+    if isinstance(value, datetime):
+        return aware(value).isoformat()
+    written: int | str = value
+    return written

@@ -1,0 +1,140 @@
+"""Finding what rows and line do not know of one another, and mending it."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from django_taskq.jobs.ids import new_id
+from django_taskq.jobs.sweeps import Handed
+from django_taskq.stores.durable.epoch import Epoch
+from django_taskq.stores.losing import Swept, Walked
+
+logger = logging.getLogger("django_taskq.stores")
+
+# Jobs per step, so that nobody waits long for a lock of ours.
+PAGE = 1000
+# Seconds between two looks at the newest rows, and at the number of the epoch.
+LOOK_EVERY = 3.0
+# Seconds between two pages on which nothing was found: there is no hurry then.
+STROLL = 0.02
+# Whoever begins to look at the newest rows begins with so many.
+FIRST_LOOK = 2000
+# The walks of a look at everything: those over rows, then the one over what the line knows.
+WALKS = ("ready", "running", "scheduled", "parked", "line")
+BEGIN = json.dumps([WALKS[0], None])
+
+
+type Behind = list[int | str] | None
+
+
+class Sweep:
+    """Hands over again what the line has lost or was never told of.
+
+    One process has the turn at a time, and keeps it; another takes over where it falls silent, and
+    goes on where it stood. It looks at the rows that are new since its last looks, and from time to
+    time at everything: at once where the line is empty, so that a refill is nothing else. What is
+    handed over again is stood down first: an attempt that was handed out before, and about which
+    nothing can be known, does not count. One thread at a time.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        walks: Walked,
+        line: Swept,
+        epoch: Epoch,
+        sync: Callable[[Sequence[int]], bool],
+    ) -> None:
+        self._alias = alias
+        self._walks = walks
+        self._line = line
+        self._epoch = epoch
+        self._sync = sync
+        self._token = new_id()
+        self._come: str | None = None
+        self._look_at = 0.0
+        # Up to where the newest rows were looked at, and what was the newest at the last look.
+        self._looked: int | None = None
+        self._last = 0
+        self._evicted: int | None = None
+        self._handed_over = 0
+
+    def step(self) -> float:
+        """Look at one page; return the seconds until there is more to look at."""
+        now = monotonic()
+        is_time = now >= self._look_at
+        if is_time:
+            self._epoch.check()
+        turn = self._epoch.keep(lambda: self._line.take_turn(self._token, self._come, BEGIN))
+        self._come = None
+        if not turn.is_taken:
+            self._looked = None
+            self._look_at = now + LOOK_EVERY
+            return LOOK_EVERY
+        if is_time and self._look_at_newest():
+            self._look_at = now + LOOK_EVERY
+        if turn.come:
+            return self._look_at_all(turn.come)
+        return max(0.0, self._look_at - now)
+
+    def _look_at_newest(self) -> bool:
+        """Look at rows that were there at the last look; return whether all of them were seen.
+
+        Those that came since are still on their way.
+        """
+        evicted = self._line.evicted()
+        if self._evicted is not None and evicted != self._evicted:
+            self._line.ask_for_all()
+        self._evicted = evicted
+        if self._looked is None:
+            self._last = self._walks.last()
+            self._looked = max(0, self._last - FIRST_LOOK)
+            return True
+        rows = self._walks.newest(self._looked, self._last, PAGE)
+        self._mend(rows)
+        if len(rows) == PAGE:
+            self._looked = rows[-1].seq
+            return False
+        self._looked, self._last = self._last, self._walks.last()
+        return True
+
+    def _look_at_all(self, come: str) -> float:
+        name, after = json.loads(come)
+        found, behind = self._look_along(name, after)
+        self._handed_over += found
+        place = WALKS.index(name) + (behind is None)
+        if place < len(WALKS):
+            self._come = json.dumps([WALKS[place], behind])
+            return 0.0 if found else STROLL
+        self._come = ""
+        if self._handed_over:
+            logger.warning(
+                "Handed over %d jobs of %r again that Redis did not know of.",
+                self._handed_over, self._alias,
+            )  # fmt: skip
+        self._handed_over = 0
+        return 0.0
+
+    def _look_along(self, name: str, after: Behind) -> tuple[int, Behind]:
+        if name != "line":
+            page = self._walks.page(name, after, PAGE)
+            return self._mend(page.rows), page.after
+        known = self._line.known(int(after[0]) if after else 0, PAGE)
+        over = sorted(set(known) - self._walks.handed(known)) if known else []
+        if over:
+            self._tell(over)
+        return len(over), [known[-1]] if len(known) == PAGE else None
+
+    def _mend(self, rows: Sequence[Handed]) -> int:
+        """Have those handed over that nobody would get; return how many."""
+        astray = self._epoch.keep(lambda: self._line.find_astray(rows)) if rows else []
+        if astray:
+            self._walks.stand_down(astray)
+            self._tell(astray)
+        return len(astray)
+
+    def _tell(self, seqs: Sequence[int]) -> None:
+        """Have the line say what these rows say; where it cannot hear that now, look once more."""
+        if not self._sync(seqs):
+            self._line.ask_for_all()
