@@ -10,7 +10,7 @@ import django_taskq.models.operations
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("django_taskq", "0010_rollups")]
+    dependencies = [("django_taskq", "0011_epochs")]
 
     operations = [
         migrations.AlterModelOptions(

@@ -15,6 +15,6 @@ from django_taskq.models.worker import Worker
 from django_taskq.models.xcom import XCom
 
 __all__ = [
-    "Attempt", "Backfill", "Dependency", "Epoch", "FailureRollup", "Job", "Limit", "Queue", "Rollup",
-    "Run", "Schedule", "Serving", "Tenant", "Tick", "Worker", "XCom",
+    "Attempt", "Backfill", "Dependency", "Epoch", "FailureRollup", "Job", "Limit", "Queue",
+    "Rollup", "Run", "Schedule", "Serving", "Tenant", "Tick", "Worker", "XCom",
 ]  # fmt: skip

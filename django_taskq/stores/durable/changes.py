@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
@@ -56,6 +57,10 @@ class Changes:
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
         return self._changed(ids, self._rows.run_now)
+
+    def amend(self, ids: Sequence[str], amendment: Amendment) -> list[Change]:
+        """Give waiting jobs another queue or priority."""
+        return self._changed(ids, partial(self._rows.amend, amendment=amendment))
 
     def _changed(self, ids: Sequence[str], change: Changing) -> list[Change]:
         held = self._held(ids)

@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from django_taskq.jobs.backlogs import BacklogQuery, Backlogs
 from django_taskq.jobs.filters import JobFilter, RunFilter
+from django_taskq.jobs.glance import Glance
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
@@ -107,6 +109,23 @@ class Reads:
             oldest_ready_at=line.oldest_ready_at,
             workers=line.workers,
         )
+
+    def glance(self, most: int) -> Glance:
+        """Return live numbers by queue, quickly: of the line, and of rows that wait for others."""
+        rows = self._rows.glance(most)
+        line = self._handover.ask(partial(self._line.glance, most))
+        if line is None:
+            return rows
+        deferred = [each for each in rows.counts if each.state == State.DEFERRED]
+        counts = tuple(sorted([*line.counts, *deferred]))
+        # Rows know the oldest of each queue, the line that of all together.
+        return replace(rows, counts=counts, workers=line.workers)
+
+    def backlogs(self, wanted: BacklogQuery) -> Backlogs:
+        """Return backlogs as rows tell of them, where what has just begun counts as ready yet."""
+        line = self._handover.ask(partial(self._line.glance, 0))
+        workers = () if line is None else line.workers
+        return self._rows.backlogs(wanted)._replace(workers=workers)
 
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start."""

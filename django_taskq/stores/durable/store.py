@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django_taskq.jobs.amendment import Amendment
+from django_taskq.jobs.backlogs import BacklogQuery, Backlogs
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
@@ -11,12 +13,15 @@ from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.epochs import EpochLost
 from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
+from django_taskq.jobs.glance import Glance
+from django_taskq.jobs.hindrance import Hindrance
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
-from django_taskq.jobs.rollups import Rollup, Span
+from django_taskq.jobs.rollups import Rollup, Span, Trend
 from django_taskq.jobs.run import RunRecord
+from django_taskq.jobs.servings import Served, Serving
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
@@ -244,6 +249,14 @@ class DurableStore(Store):
         """Make SCHEDULED jobs READY before their time."""
         return self._changes.run_now(ids)
 
+    def amend(self, ids: Sequence[str], amendment: Amendment) -> list[Change]:
+        """Give waiting jobs another queue or priority, and wake workers; all others stay."""
+        return self._changes.amend(ids, amendment)
+
+    def ask_stop(self, worker_ids: Sequence[str]) -> list[str]:
+        """Ask live workers to stop; return those that were asked."""
+        return self.line.ask_stop(worker_ids)
+
     def now(self) -> datetime:
         """Return the time by the clock of the rows."""
         return self.rows.now()
@@ -251,6 +264,18 @@ class DurableStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights()
+
+    def glance(self, most: int) -> Glance:
+        """Return live numbers by queue, read quickly however many jobs there are."""
+        return self._reads.glance(most)
+
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """Return what of the database of the rows slows the queue down."""
+        return self.rows.hindrances()
+
+    def backlogs(self, wanted: BacklogQuery) -> Backlogs:
+        """Return how many unfinished jobs tenants have, by few and bounded reads."""
+        return self._reads.backlogs(wanted)
 
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start."""
@@ -263,6 +288,18 @@ class DurableStore(Store):
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, the oldest first."""
         return self.rows.rollups(span, since)
+
+    def trend(self, span: Span, since: datetime) -> Trend:
+        """Return how all queues together went since a moment, and which tasks failed."""
+        return self.rows.trend(span, since)
+
+    def count_servings(self, servings: Sequence[Serving]) -> None:
+        """Add what a worker has given tenants."""
+        self.rows.count_servings(servings)
+
+    def servings(self, since: datetime, tenants: Sequence[str]) -> Served:
+        """Return what workers have given these tenants since about a moment."""
+        return self.rows.servings(since, tenants)
 
     def particulars(self) -> Any:
         """Return what the speed of this store depends on: its rows, with Redis among that."""

@@ -28,12 +28,23 @@ local function ask(job)
   end
 end
 
+local function has(job, fields, name)
+  for at = 1, #fields, 2 do
+    if fields[at] == name then
+      return tostring(job[name]) == tostring(fields[at + 1])
+    end
+  end
+  return true
+end
+
 -- Whether what is here is as the row says already, or newer.
-local function is_told(job, state, attempt)
+local function is_told(job, state, attempt, fields)
   if tonumber(job.attempt) ~= attempt then
     return tonumber(job.attempt) > attempt
   end
-  return job.state ~= 'RUNNING' and not (job.state == 'SCHEDULED' and state == 'READY')
+  local is_behind = job.state == 'SCHEDULED' and state == 'READY'
+  return job.state ~= 'RUNNING' and not is_behind
+    and has(job, fields, 'lane') and has(job, fields, 'rank')
 end
 
 local function enter_anew(job, seq, id, state, due, fields)
@@ -51,7 +62,7 @@ for _, row in ipairs(cjson.decode(ARGV[2])) do
   local job = load_job(seq)
   if state == 'READY' or state == 'SCHEDULED' then
     local is_over = not job and ARGV[3] == '1' and redis.call('EXISTS', P .. 'over:' .. seq) == 1
-    if not is_over and not (job and is_told(job, state, attempt)) then
+    if not is_over and not (job and is_told(job, state, attempt, fields)) then
       enter_anew(job, seq, id, state, due, fields)
     end
   elseif state == 'RUNNING' then
