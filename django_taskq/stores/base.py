@@ -34,6 +34,7 @@ from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.relay import Relayed
 from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -165,6 +166,14 @@ class Store(ABC):
         Refused is what the fence no longer allows: the job has gone to another worker, or has
         ended. Writing the same outcomes twice changes nothing the second time.
         """
+
+    def relay(self, worker_id: str, outcomes: Sequence[Outcome], request: ClaimRequest) -> Relayed:
+        """Finish, and hand to the same worker what that has freed, as `request` would claim it.
+
+        Only jobs that no limit bounds, and only while no job of this store is ready: else there
+        are turns, and what is freed waits for its own. A store that hands nothing over finishes.
+        """
+        return Relayed(self.finish(worker_id, outcomes))
 
     @abstractmethod
     def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
