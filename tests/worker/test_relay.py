@@ -46,7 +46,7 @@ def test_a_chain_is_claimed_once_and_then_handed_on(
     run = chain_of(alias, 12)
     start_worker(alias)
     run.wait(timeout=LONGEST)
-    assert tasks.SEEN == list(range(12))
+    assert list(range(12)) == tasks.SEEN
     assert [each.node for each in claimed] == ["remember"]
 
 
@@ -76,7 +76,7 @@ def test_what_was_handed_over_with_an_answer_that_never_came_runs_all_the_same(
     start_worker(alias)
     run.wait(timeout=LONGEST)
     assert len(lost) == 1
-    assert tasks.SEEN == list(range(4))
+    assert list(range(4)) == tasks.SEEN
     assert run.results["remember_2"].attempts == 1
 
 
@@ -107,7 +107,7 @@ def test_a_worker_in_doubt_gives_nothing_back_that_is_just_being_handed_over(
     run.wait(timeout=LONGEST)
     assert looked
     assert all(looked)
-    assert tasks.SEEN == list(range(3))
+    assert list(range(3)) == tasks.SEEN
     assert worker._crew.late == 0
 
 
