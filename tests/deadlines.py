@@ -7,8 +7,14 @@ from time import perf_counter
 POLL_EVERY = 0.01
 
 
-def wait_until[T](predicate: Callable[[], T], *, timeout: float = 10.0, what: str = "") -> T:
-    """Poll `predicate` until it returns something true, and return that.
+def wait_until[T](
+    predicate: Callable[[], T],
+    *,
+    timeout: float = 10.0,
+    what: str = "",
+    every: float = POLL_EVERY,
+) -> T:
+    """Poll `predicate` every so many seconds until it returns something true, and return that.
 
     Fail with a sentence naming `what` when `timeout` seconds pass first.
     """
@@ -19,5 +25,5 @@ def wait_until[T](predicate: Callable[[], T], *, timeout: float = 10.0, what: st
         if perf_counter() >= deadline:
             waited_for = what or getattr(predicate, "__qualname__", repr(predicate))
             raise AssertionError(f"Waited {timeout:g} s for {waited_for}; it did not happen.")
-        pause.wait(POLL_EVERY)
+        pause.wait(every)
     return value

@@ -27,17 +27,13 @@ from django.db import InterfaceError, OperationalError
 from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
-from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
-from django_taskq.jobs.glance import Glance, glance_of
-from django_taskq.jobs.hindrance import Hindrance
-from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
-from django_taskq.jobs.rollups import Rollup, Span, Trend, trend_of
+from django_taskq.jobs.relay import Relayed
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, State
@@ -45,12 +41,12 @@ from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
-from django_taskq.stores.tenant_numbers import TenantNumbers
+from django_taskq.stores.figures import Figures
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.stores.xcoms import XComs
 
 
-class Store(TenantNumbers, ABC):
+class Store(Figures, ABC):
     """Holds the jobs of one backend alias. Methods are safe to call from any thread.
 
     `is_local` says that the jobs live in this process, so that no verb waits for I/O, `has_rows`
@@ -169,6 +165,14 @@ class Store(TenantNumbers, ABC):
         Refused is what the fence no longer allows: the job has gone to another worker, or has
         ended. Writing the same outcomes twice changes nothing the second time.
         """
+
+    def relay(self, worker_id: str, outcomes: Sequence[Outcome], request: ClaimRequest) -> Relayed:
+        """Finish, and hand to the same worker what that has freed, as `request` would claim it.
+
+        Only jobs that no limit bounds, and only while no job of this store is ready: else there
+        are turns, and what is freed waits for its own. A store that hands nothing over finishes.
+        """
+        return Relayed(self.finish(worker_id, outcomes))
 
     @abstractmethod
     def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
@@ -334,21 +338,6 @@ class Store(TenantNumbers, ABC):
         """Return the time by the store's clock."""
         return self.insights().now
 
-    @abstractmethod
-    def insights(self) -> Insights:
-        """Return live numbers; never counts ended jobs one by one on a large table."""
-
-    def glance(self, most: int) -> Glance:
-        """Return live numbers by queue, read quickly however many jobs there are.
-
-        Where there are more than `most` of a kind that is dear to count, that much is said.
-        """
-        return glance_of(self.insights())
-
-    def hindrances(self) -> tuple[Hindrance, ...]:
-        """Return what of a database itself slows the queue down."""
-        return ()
-
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start, None where there is no such job.
 
@@ -362,18 +351,6 @@ class Store(TenantNumbers, ABC):
         return Outlook(
             record=found[0], now=insights.now, is_local=self.is_local, workers=insights.workers
         )
-
-    def count(self, counted: Sequence[Counts]) -> None:
-        """Add what a worker has counted of attempts to the roll-ups, where the store keeps any."""
-        return
-
-    def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
-        """Return the roll-ups of a span, those that began at a moment or later, oldest first."""
-        return []
-
-    def trend(self, span: Span, since: datetime) -> Trend:
-        """Return how all queues together went since a moment, and which tasks failed."""
-        return trend_of(self.rollups(span, since))
 
     # Waking up.
 

@@ -59,6 +59,22 @@ class Claimer:
         self.is_drained = had_none and not claims and not self.is_held_back(worker_id)
         return claims
 
+    def heir(self, worker_id: str) -> ClaimRequest | None:
+        """Return what the worker could take at once of what its finishes free; any thread may ask.
+
+        None where jobs stand in line, which come first, or are counted.
+        """
+        settings = self._settings
+        if (
+            self.is_retiring
+            or settings.is_idle
+            or settings.is_solo
+            or settings.max_jobs is not None
+        ):
+            return None
+        room = 0 if self._crew.waiting else self._crew.idle
+        return self._request(worker_id, room) if room > 0 else None
+
     def give_back(self, count: int) -> None:
         """Take note that so many claims were given back before they had started."""
         self._claimed -= count

@@ -1,5 +1,6 @@
 """What a worker has in hand: its executor, the writer, and the claims between them."""
 
+import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -11,6 +12,7 @@ from django_taskq.worker.executors.base import Hooks, MakeExecutor
 from django_taskq.worker.intake import Intake
 from django_taskq.worker.marks import Marks
 from django_taskq.worker.patience import Patience
+from django_taskq.worker.relay import Heir, Relay
 from django_taskq.worker.run import Ended
 from django_taskq.worker.settings import WorkerSettings
 from django_taskq.worker.writer import DirectWriter, Recorder, ThreadedWriter, Writer
@@ -19,7 +21,8 @@ from django_taskq.worker.writer import DirectWriter, Recorder, ThreadedWriter, W
 class Crew:
     """Runs claims and writes how they ended.
 
-    `in_hand` holds the claims that are not written yet, by seq.
+    `in_hand` holds the claims that are not written yet, by seq. `heir` tells what the worker of an
+    id could take now of what its finishes free, None where it is to claim as usual.
     `on_room` is called from any thread when more could be claimed, or when nothing is in hand
     any more, `on_dropped` when a claim was not started because it may not count any more.
     """
@@ -36,6 +39,7 @@ class Crew:
         may_start: Callable[[Claim], bool],
         on_dropped: Callable[[], None],
         marks: Marks,
+        heir: Heir = lambda worker_id: None,
     ) -> None:
         name = settings.thread_name(store.alias)
         self.done = 0
@@ -51,10 +55,15 @@ class Crew:
         )
         self._executor = make_executor(store.alias, settings, hooks)
         self.running = self._executor.running
-        self._recorder = recorder = Recorder(store, self._on_written, settings.tenants)
+        self._relay = relay = Relay(store, heir, self.take, on_dropped)
+        self._recorder = recorder = Recorder(
+            store, self._on_written, None if store.is_local else relay.finish, settings.tenants
+        )
         self.tally = recorder.tally
         self._writer: Writer = (
-            DirectWriter(recorder) if store.is_local else ThreadedWriter(recorder, name)
+            DirectWriter(recorder)
+            if store.is_local
+            else ThreadedWriter(recorder, name, self._note_written)
         )
 
     @property
@@ -90,6 +99,18 @@ class Crew:
         what starts within milliseconds is as good.
         """
         return max(self.idle, self._intake.soon - self._executor.waiting)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether ended attempts are on their way to the store; `on_room` follows, unless other
+        jobs have come in their place.
+        """
+        return self._writer.is_writing
+
+    @property
+    def relay_lock(self) -> threading.Lock:
+        """What keeps the store's view and that of the crew together while it is held."""
+        return self._relay.under_way
 
     @property
     def waiting(self) -> int:
@@ -180,6 +201,11 @@ class Crew:
         for seq, attempt in fences:
             self._let_go(seq, attempt)
         if not self.in_hand:
+            self._on_room()
+
+    def _note_written(self) -> None:
+        # What was handed over has taken the slots of what has ended.
+        if not self._relay.take_taken():
             self._on_room()
 
     def _return(self, claim: Claim) -> Fence:

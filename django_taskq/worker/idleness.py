@@ -16,7 +16,8 @@ GRAIN = 0.002
 class Idleness:
     """Arms a worker, lets it look once more, and sleeps. Used by the worker's loop alone.
 
-    `poke_upkeep` has the upkeep look now for jobs that are due.
+    `poke_upkeep` has the upkeep look now for jobs that are due. `is_resting` tells whether the loop
+    sleeps, after a claim that has found nothing.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Idleness:
         # One that is to end with its work must see each job end.
         has_end = settings.is_burst or settings.max_jobs is not None
         self._is_served = store.is_local and not has_end
+        self.is_resting = False
         self._is_armed = False
         self._was_woken = False
         self._busy_since: float | None = None
@@ -70,6 +72,10 @@ class Idleness:
 
     def _sleep(self, worker_id: str, pause: float) -> None:
         began = monotonic()
-        with self._wakeup.asleep() if self._is_served else nullcontext():
-            self._store.wait(worker_id, self._wakeup, pause)
+        self.is_resting = True
+        try:
+            with self._wakeup.asleep() if self._is_served else nullcontext():
+                self._store.wait(worker_id, self._wakeup, pause)
+        finally:
+            self.is_resting = False
         self._was_woken = monotonic() - began < pause - GRAIN

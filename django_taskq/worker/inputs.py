@@ -1,6 +1,7 @@
 """The results that jobs of pipelines get as their first argument, put in front when claimed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.inputs import Input, inputs_of, item_ids, prepend, value_of
@@ -9,11 +10,13 @@ from django_taskq.jobs.states import State
 from django_taskq.stores.base import Store
 
 
-def with_inputs(store: Store, claims: list[Claim]) -> list[Claim]:
+def with_inputs(
+    store: Store, claims: list[Claim], known: Mapping[str, str] = MappingProxyType({})
+) -> list[Claim]:
     """Return claims with the results that they are to be given before their other arguments.
 
-    Asks nobody where no claim is given any. A result that is missing, since its job failed or is
-    gone, counts as None.
+    Asks nobody where no claim is given any, nor for results that are `known`, by id. A result that
+    is missing, since its job failed or is gone, counts as None.
     """
     wanted = {
         claim.seq: inputs
@@ -22,7 +25,7 @@ def with_inputs(store: Store, claims: list[Claim]) -> list[Claim]:
     }
     if not wanted:
         return claims
-    results = _Results(store, [each for inputs in wanted.values() for each in inputs])
+    results = _Results(store, [each for inputs in wanted.values() for each in inputs], known)
     return [
         claim._replace(args=prepend(claim.args, results.of(wanted[claim.seq])))
         if claim.seq in wanted
@@ -34,11 +37,11 @@ def with_inputs(store: Store, claims: list[Claim]) -> list[Claim]:
 class _Results:
     """What jobs returned, as JSON text; read by two questions, the second for mapped steps."""
 
-    def __init__(self, store: Store, inputs: Iterable[Input]) -> None:
+    def __init__(self, store: Store, inputs: Iterable[Input], known: Mapping[str, str]) -> None:
         self._store = store
-        self._found: dict[str, str] = {}
+        self._found = dict(known)
         distinct = dict.fromkeys(inputs)
-        self._read([each.id for each in distinct])
+        self._read([each.id for each in distinct if each.id not in known])
         self._items = {
             each.id: item_ids(each.id, int(count))
             for each in distinct

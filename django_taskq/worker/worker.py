@@ -4,7 +4,7 @@ import logging
 import threading
 from time import monotonic
 
-from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.workers import LeaseLost, Pulse
 from django_taskq.middleware.registry import stacks_of
 from django_taskq.signals import worker_started, worker_stopped
@@ -76,6 +76,7 @@ class Worker:
             may_start=self._may_start,
             on_dropped=self._doubt_holdings,
             marks=self._marks,
+            heir=self._heir,
         )
         self._cancels = Cancels(store, self._crew.in_hand, self._crew.running)
         self._heartbeat = Heartbeat(
@@ -264,9 +265,10 @@ class Worker:
             return
         # Before the look: what is dropped from now on needs another one.
         self._is_unsure = False
-        strangers = self._crew.strangers(self.store.held(self.worker_id))
-        if strangers:
-            self._crew.give_back(self.worker_id, strangers)
+        with self._crew.relay_lock:
+            strangers = self._crew.strangers(self.store.held(self.worker_id))
+            if strangers:
+                self._crew.give_back(self.worker_id, strangers)
         if not self._backoff.is_clear:
             logger.info("%r answers again.", self.store.alias)
 
@@ -274,9 +276,17 @@ class Worker:
 
     def _note_room(self) -> None:
         # A loop that is served in its sleep has seen that nothing is ready: room changes nothing,
-        # unless there may be jobs that are handed out for a free slot alone.
-        if not self._wakeup.is_asleep or self._claimer.is_cramped:
+        # unless there may be jobs that are handed out for a free slot alone. One that rests hears
+        # of it once the end that made the room is written, for that may free jobs.
+        is_served = self._wakeup.is_asleep
+        is_told_later = self._idleness.is_resting and self._crew.is_writing
+        if self._claimer.is_cramped or not (is_served or is_told_later):
             self._wakeup.set()
+
+    def _heir(self, worker_id: str) -> ClaimRequest | None:
+        """Return what a worker could take now of what its finishes free; see Relay."""
+        is_own = worker_id == self.worker_id and not self._heartbeat.is_in_doubt
+        return self._claimer.heir(worker_id) if is_own and not self._stop.is_set() else None
 
     def _may_start(self, claim: Claim) -> bool:
         """Tell whether the lease under which a claim was made still holds, and nobody canceled."""

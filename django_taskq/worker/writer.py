@@ -42,8 +42,15 @@ logger = logging.getLogger("django_taskq.worker")
 LONGEST_BATCH = 500
 
 
+type Finish = Callable[[str, Sequence[Ended]], Sequence[State | None]]
+
+
 class Writer(Protocol):
-    """Where executors deliver what has ended."""
+    """Where executors deliver what has ended. `is_writing` tells whether any of it is left."""
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether an outcome waits to be written, or is being written."""
 
     def put(self, ended: Ended) -> None:
         """Take one ended attempt; safe from any thread."""
@@ -53,16 +60,21 @@ class Writer(Protocol):
 
 
 class Recorder:
-    """Writes a batch of ended attempts and reports it. Used by one thread at a time."""
+    """Writes a batch of ended attempts and reports it. Used by one thread at a time.
+
+    `finish` writes outcomes; None for the store's own verb.
+    """
 
     def __init__(
         self,
         store: Store,
         on_written: Callable[[Sequence[Fence]], None],
+        finish: Finish | None = None,
         own: Tenants | None = None,
     ) -> None:
         self._store = store
         self._on_written = on_written
+        self._finish_all = finish or self._finish_plainly
         self._sender = type(task_backends[store.alias])
         self.late = 0
         self.tally = Tally(own)
@@ -139,11 +151,14 @@ class Recorder:
             # First: a successor that starts after the finish finds them, and where the finish
             # is refused nobody reads them.
             self._store.xcoms.push(pushes)
-        rest = [ended.outcome for ended in members if not grows(ended)]
+        rest = [ended for ended in members if not grows(ended)]
         if len(rest) == len(members):
-            return self._store.finish(worker_id, rest)
-        states = iter(self._store.finish(worker_id, rest) if rest else ())
+            return list(self._finish_all(worker_id, rest))
+        states = iter(self._finish_all(worker_id, rest) if rest else ())
         return [self._grow(ended) if grows(ended) else next(states) for ended in members]
+
+    def _finish_plainly(self, worker_id: str, members: Sequence[Ended]) -> Sequence[State | None]:
+        return self._store.finish(worker_id, [ended.outcome for ended in members])
 
     def _grow(self, ended: Ended) -> State | None:
         """Have a mapped step become its items; where they cannot be stored, it fails alone."""
@@ -208,6 +223,8 @@ class Recorder:
 class DirectWriter:
     """Writes in the thread that ran the job: for a store in this process."""
 
+    is_writing = False
+
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
@@ -224,11 +241,14 @@ class ThreadedWriter:
     """Writes from a thread of its own what has gathered while the last write was under way.
 
     So an idle worker writes a single result at once, and a busy one a hundred in one
-    transaction. While the store does not answer, outcomes wait in memory.
+    transaction. While the store does not answer, outcomes wait in memory. `on_rest` is called
+    when none is left.
     """
 
-    def __init__(self, recorder: Recorder, name: str) -> None:
+    def __init__(self, recorder: Recorder, name: str, on_rest: Callable[[], None]) -> None:
+        self.is_writing = False
         self._recorder = recorder
+        self._on_rest = on_rest
         self._line: deque[Ended] = deque()
         self._wakeup = Wakeup()
         self._is_closing = False
@@ -239,6 +259,7 @@ class ThreadedWriter:
     def put(self, ended: Ended) -> None:
         """Take one ended attempt; it is written as soon as the thread is free."""
         self._line.append(ended)
+        self.is_writing = True
         if not self._wakeup.is_set():
             self._wakeup.set()
 
@@ -258,7 +279,17 @@ class ThreadedWriter:
             gathered = [self._line.popleft() for _ in range(min(len(self._line), LONGEST_BATCH))]
             for _, batch in groupby(gathered, key=lambda ended: ended.claim.worker_id):
                 self._write(list(batch))
+            if not self._line:
+                self._rest()
         drop_connections()
+
+    def _rest(self) -> None:
+        self.is_writing = False
+        if self._line:
+            # Put in between, by somebody whose word may have been overwritten.
+            self.is_writing = True
+            return
+        self._on_rest()
 
     def _write(self, batch: list[Ended]) -> None:
         backoff = Backoff()

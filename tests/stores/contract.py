@@ -28,6 +28,7 @@ from tests.stores.contracts.moving import Moving
 from tests.stores.contracts.naming import Naming
 from tests.stores.contracts.origins import Origins
 from tests.stores.contracts.racing import Racing, RacingInTransactions
+from tests.stores.contracts.relaying import Relaying
 from tests.stores.contracts.rolling_up import RollingUp
 from tests.stores.contracts.suspecting import Suspecting
 from tests.stores.contracts.trying import Trying
@@ -68,7 +69,7 @@ class StoreContract(
     """What every store promises."""
 
 
-class GraphContract(Opened, Depending, Growing, Foreseeing):
+class GraphContract(Opened, Depending, Growing, Foreseeing, Relaying):
     """What a store promises beyond, in which jobs may wait for others."""
 
 

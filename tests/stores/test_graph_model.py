@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.origin import TriggerRule
 from django_taskq.jobs.states import State
 from tests.stores.contracts.depending import after
+from tests.stores.contracts.relaying import relay
 from tests.stores.graph_model import GraphModel
-from tests.stores.jobs import claim, failure, finish, join, record, retry, spec, success
+from tests.stores.jobs import WORKER, claim, failure, finish, join, record, retry, spec, success
 from tests.stores.places import DatabasePlace, MemoryPlace, Place
 
 number = st.integers(min_value=0, max_value=11)
@@ -20,6 +22,7 @@ batch = st.tuples(st.just("batch"), rule, st.lists(number, min_size=1, max_size=
 move = st.one_of(
     st.tuples(st.just("end"), st.sampled_from(["success", "failure", "failure", "retry"])),
     st.tuples(st.just("many"), st.lists(st.booleans(), min_size=2, max_size=4)),
+    st.tuples(st.just("relay"), st.integers(min_value=1, max_value=4)),
     st.tuples(st.sampled_from(["cancel", "retry", "retry", "delete"]), number),
     insert,
 )
@@ -84,6 +87,18 @@ class Walk:
         for each, good in told:
             self.model.nodes[each.id].state = State.SUCCESSFUL if good else State.FAILED
         self.model._settle()
+
+    def _relay(self, count: int) -> None:
+        """End jobs by a relay; what it hands over is given back, for others to end."""
+        claims = claim(self.store, count)
+        relayed = relay(self.store, *map(success, claims))
+        for claimed in claims:
+            self.model.nodes[claimed.id].state = State.SUCCESSFUL
+        self.model._settle()
+        told = self.model.told()
+        for handed in relayed.claims:
+            assert told[handed.id] == (State.READY, False)
+            assert self.store.release(WORKER, [Fence(handed.seq, handed.attempt)]) == 1
 
     def _cancel(self, number: int) -> None:
         for id in self._known([number]):

@@ -32,10 +32,17 @@ class Counter:
 
 
 def claimer_of(
-    store: Counter, *, in_hand: int = 0, startable: int = 4, room: int = 10, **settings: Any
+    store: Counter,
+    *,
+    in_hand: int = 0,
+    startable: int = 4,
+    room: int = 10,
+    waiting: int = 0,
+    **settings: Any,
 ) -> Claimer:
     crew: Any = SimpleNamespace(
         in_hand=in_hand,
+        waiting=waiting,
         idle=startable,
         startable=startable,
         slots=4,
@@ -136,3 +143,26 @@ def test_a_worker_is_cramped_when_more_free_slots_might_have_got_it_more(
     claimer = claimer_of(Counter(ready=ready), startable=startable)
     claimer.claim(ME, 10)
     assert claimer.is_cramped is is_cramped
+
+
+def test_what_a_finish_frees_is_taken_for_slots_that_are_free() -> None:
+    heir = claimer_of(Counter(), startable=3, queues=("q",)).heir(ME)
+    assert heir is not None
+    assert (heir.worker_id, heir.limit, heir.queues) == (ME, 3, ("q",))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"startable": 0}, {"waiting": 1}, {"max_jobs": 5}, {"is_solo": True}, {"is_idle": True}],
+    ids=str,
+)
+def test_nothing_is_handed_to_a_worker_that_has_no_slot_or_counts_its_jobs(
+    values: dict[str, Any],
+) -> None:
+    assert claimer_of(Counter(), **values).heir(ME) is None
+
+
+def test_nothing_is_handed_to_a_worker_that_retires() -> None:
+    claimer = claimer_of(Counter())
+    claimer.is_retiring = True
+    assert claimer.heir(ME) is None

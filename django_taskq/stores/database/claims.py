@@ -16,7 +16,7 @@ from django_taskq.stores.database.books import Book, Books, End
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.limited import Limited
 from django_taskq.stores.database.place import Place
-from django_taskq.stores.database.rounds import Round
+from django_taskq.stores.database.rounds import Round, handed_of
 from django_taskq.stores.database.search import Search
 from django_taskq.stores.database.taken import COLUMNS, Taken, taken_of, with_errors
 from django_taskq.stores.database.turns import Visit
@@ -80,6 +80,14 @@ class Claims:
         if turn.limited:
             turn.add_limited(self._limited.take(request, turn.limited, turn.free, self.rules))
         return turn.end()
+
+    def hand_over(self, worker_id: str, taken: Sequence[Taken]) -> list[Claim]:
+        """Charge what a finish has handed to a worker, and return it in the order of its starts."""
+        ordered = sorted(taken)
+        if ordered:
+            book = self.books.of(worker_id)
+            book.charge(map(handed_of, ordered), self.rules.weight_of, ())
+        return with_errors(self.place, [row.claim for row in ordered])
 
     def opens_in(self, worker_id: str) -> float | None:
         """Return the seconds after which a worker's next claim may find more than its last."""

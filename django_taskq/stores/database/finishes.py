@@ -15,10 +15,12 @@ from django_taskq.models import Attempt
 from django_taskq.stores.database.attempts import trim_attempts
 from django_taskq.stores.database.clock import storable
 from django_taskq.stores.database.endings import Ending, attempt_row, ending_of
+from django_taskq.stores.database.heirs import Heir
 from django_taskq.stores.database.inserts import Announce
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.suspects import Suspects
+from django_taskq.stores.database.taken import Taken
 
 # Outcomes per transaction.
 CHUNK = 1000
@@ -32,6 +34,13 @@ class Held(NamedTuple):
     is_cancel_asked: bool
 
 
+class Written(NamedTuple):
+    """The new states of the accepted outcomes, and what was handed over with them."""
+
+    states: dict[tuple[int, int], State]
+    taken: list[Taken]
+
+
 class Finishes:
     """Writes outcomes and notes of running jobs; each write carries its fence."""
 
@@ -43,16 +52,27 @@ class Finishes:
 
     def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
         """Write how attempts ended; return each job's new state, or None where refused."""
+        return self.relay(worker_id, outcomes, None)[0]
+
+    def relay(
+        self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None
+    ) -> tuple[list[State | None], list[Taken]]:
+        """Finish, and hand what that frees to the heir; return what the heir was handed, too."""
         states: dict[tuple[int, int], State] = {}
+        taken: list[Taken] = []
         # In the order of seq, in which everybody locks, so that nobody waits in a circle.
         ordered = sorted(outcomes, key=lambda outcome: outcome.seq)
+        if len(ordered) > CHUNK:
+            # It has room once, not once for each transaction.
+            heir = None
         for start in range(0, len(ordered), CHUNK):
-            chunk = ordered[start : start + CHUNK]
-            states |= self._write_chunk(worker_id, chunk)
+            written = self._write_chunk(worker_id, ordered[start : start + CHUNK], heir)
+            states |= written.states
+            taken += written.taken
         if State.READY in states.values():
             self._announce()
         self._ripples.look_again(ended_among(states))
-        return [states.pop((outcome.seq, outcome.attempt), None) for outcome in outcomes]
+        return [states.pop((outcome.seq, outcome.attempt), None) for outcome in outcomes], taken
 
     def release(self, worker_id: str, fences: Iterable[Fence]) -> int:
         """Give back claimed jobs that never started; return how many."""
@@ -65,15 +85,17 @@ class Finishes:
         return self.place.settle(self.write_notes, worker_id, ordered) if ordered else 0
 
     def _write_chunk(
-        self, worker_id: str, outcomes: Sequence[Outcome]
-    ) -> dict[tuple[int, int], State]:
+        self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None
+    ) -> Written:
         released = {outcome.seq for outcome in outcomes if outcome.verdict is Verdict.RELEASED}
         if released and self._suspects.is_solo(worker_id):
-            return self.place.settle(self._write_suspects, worker_id, outcomes, released)
+            return Written(
+                self.place.settle(self._write_suspects, worker_id, outcomes, released), []
+            )
         long = [outcome.seq for outcome in outcomes if outcome.attempt > MOST_KEPT]
         if long:
-            return self.place.settle(self._write_and_trim, worker_id, outcomes, long)
-        return self.place.settle(self.write, worker_id, outcomes)
+            return Written(self.place.settle(self._write_and_trim, worker_id, outcomes, long), [])
+        return self.place.settle(self.write_and_hand, worker_id, outcomes, heir)
 
     def _write_and_trim(
         self, worker_id: str, outcomes: Sequence[Outcome], long: Sequence[int]
@@ -93,24 +115,36 @@ class Finishes:
             self._suspects.set_apart([seq for seq, _ in states if seq in released])
         return states
 
+    def write_and_hand(
+        self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None
+    ) -> Written:
+        """Write outcomes and hand over what is freed, where a database can do both at once."""
+        return Written(self.write(worker_id, outcomes), [])
+
     def write(self, worker_id: str, outcomes: Sequence[Outcome]) -> dict[tuple[int, int], State]:
         """Write outcomes in one transaction; return the new states of those accepted."""
-        place = self.place
-        now = place.clock.read(place.connection)
-        with place.transaction():
-            held = {(row.seq, row.attempt): row for row in self.hold(worker_id, outcomes)}
-            endings = {
-                (outcome.seq, outcome.attempt): ending_of(
-                    outcome, now, is_cancel_asked=held[outcome[:2]].is_cancel_asked
-                )
-                for outcome in outcomes
-                if outcome[:2] in held
-            }
-            self.write_endings(list(endings.values()))
-            self.write_attempts(worker_id, endings.values(), now)
-            states = {fence: ending.state for fence, ending in endings.items()}
+        with self.place.transaction():
+            states = self.write_held(worker_id, outcomes)
             self._ripples.spread(ended_among(states))
         return states
+
+    def write_held(
+        self, worker_id: str, outcomes: Sequence[Outcome]
+    ) -> dict[tuple[int, int], State]:
+        """Write the outcomes that the fence lets through, in a transaction; tell nobody of them."""
+        place = self.place
+        now = place.clock.read(place.connection)
+        held = {(row.seq, row.attempt): row for row in self.hold(worker_id, outcomes)}
+        endings = {
+            (outcome.seq, outcome.attempt): ending_of(
+                outcome, now, is_cancel_asked=held[outcome[:2]].is_cancel_asked
+            )
+            for outcome in outcomes
+            if outcome[:2] in held
+        }
+        self.write_endings(list(endings.values()))
+        self.write_attempts(worker_id, endings.values(), now)
+        return {fence: ending.state for fence, ending in endings.items()}
 
     def hold(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[Held]:
         """Lock the jobs that the worker still holds."""

@@ -55,7 +55,7 @@ _DOWNSTREAMS = "SELECT DISTINCT downstream_id FROM taskq_dependency WHERE upstre
 _HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id IN ({seqs}) LIMIT 1"
 
 # Tell whether one of these jobs counts otherwise than it stands. Inputs: as above.
-_HAS_STALE = """
+HAS_STALE = """
 SELECT 1
 FROM taskq_dependency AS dependency
 JOIN taskq_job AS job ON job.seq = dependency.upstream_id
@@ -142,7 +142,7 @@ class Ripples:
 
     def has_stale(self, sources: Sequence[int]) -> bool:
         """Tell whether one of these jobs counts otherwise than it stands."""
-        return bool(self._ask(_HAS_STALE, sources))
+        return bool(self._ask(HAS_STALE, sources))
 
     def _settle(
         self, locked: "_Locked", edges: str, seqs: Sequence[int], also: Sequence[int] = ()

@@ -62,7 +62,7 @@ class Round:
         """Charge what was taken and return it in the order of the starts."""
         taken = list(_in_order(self.starts, self._rows))
         weigh = self._search.rules.weight_of
-        self._book.charge((_handed(row) for row in taken), weigh, self._limited)
+        self._book.charge((handed_of(row) for row in taken), weigh, self._limited)
         self._search.took(self.starts, len(taken))
         return taken
 
@@ -112,5 +112,6 @@ def _band_of(row: Taken) -> int:
     return Band.CRITICAL if row.claim.priority >= 100 else Band.REGULAR
 
 
-def _handed(row: Taken) -> Handed:
+def handed_of(row: Taken) -> Handed:
+    """Return a job that was taken as an account needs to know it."""
     return Handed(row.seq, row.claim.tenant, row.claim.task, _band_of(row))

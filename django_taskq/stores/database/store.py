@@ -22,6 +22,7 @@ from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
+from django_taskq.jobs.relay import Relayed
 from django_taskq.jobs.rollups import Rollup, Span, Trend
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.servings import Served, Serving
@@ -40,6 +41,7 @@ from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
 from django_taskq.stores.database.expanding import Expanding
 from django_taskq.stores.database.glances import glance_at
+from django_taskq.stores.database.heirs import heir_of
 from django_taskq.stores.database.losses import Losses
 from django_taskq.stores.database.outlooks import Outlooks
 from django_taskq.stores.database.particulars import Particulars, particulars_of
@@ -189,6 +191,13 @@ class DatabaseStore(Store):
         states = self._finishes.finish(worker_id, outcomes)
         self._settle(worker_id, [end_of(outcome) for outcome in outcomes], states)
         return states
+
+    def relay(self, worker_id: str, outcomes: Sequence[Outcome], request: ClaimRequest) -> Relayed:
+        """Finish, and hand what that frees to the same worker where nobody's turn is before it."""
+        heir = heir_of(request, self._claims.rules) if self.options.tenant_share is None else None
+        states, taken = self._finishes.relay(worker_id, outcomes, heir)
+        self._settle(worker_id, [end_of(outcome) for outcome in outcomes], states)
+        return Relayed(states, self._claims.hand_over(worker_id, taken))
 
     def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
         """Write a success by which a job becomes other jobs; None where the fence refuses."""

@@ -35,6 +35,15 @@ def given_rows(
     )
 
 
+def given_row(
+    types: Mapping[str, str], columns: Mapping[str, Sequence[Any]], values: dict[str, Any]
+) -> str:
+    """Return the same for one row; the planner sees that it is one."""
+    values.update((name, columns[name][0]) for name in types)
+    selected = ", ".join(f"%({name})s::{type} AS {name}" for name, type in types.items())
+    return f"(SELECT {selected}) AS given"
+
+
 def literal(column: Sequence[Any], type: str) -> str:
     """Write an array the way PostgreSQL reads it.
 

@@ -19,7 +19,7 @@ from django_taskq.stores.database.vendors.postgresql.arrays import literal
 from django_taskq.stores.database.window import Look, Rings, Triple, rings_of, within_room
 
 # The condition of the partial index, as literals: only so can the planner tell that it holds.
-_READY = "state = 'READY' AND NOT is_parked AND backend = %(backend)s"
+READY = "state = 'READY' AND NOT is_parked AND backend = %(backend)s"
 
 # All (queue, band, gate) triples with ready jobs, each found by one step along the index from the
 # one before; the first row stands before them all.
@@ -30,7 +30,7 @@ WITH RECURSIVE triple (queue, band, gate) AS (
     SELECT further.queue, further.band, further.gate
     FROM triple CROSS JOIN LATERAL (
         SELECT queue::text, band::integer, gate::text FROM taskq_job
-        WHERE {_READY} AND (queue, band, gate) > (triple.queue, triple.band, triple.gate)
+        WHERE {READY} AND (queue, band, gate) > (triple.queue, triple.band, triple.gate)
         ORDER BY taskq_job.queue, taskq_job.band, taskq_job.gate LIMIT 1
     ) AS further
 )"""
@@ -44,7 +44,7 @@ WITH RECURSIVE triple (queue, band, gate) AS (
     SELECT triple.queue, triple.band, further.gate
     FROM triple CROSS JOIN LATERAL (
         SELECT gate::text FROM taskq_job
-        WHERE {_READY} AND queue = triple.queue AND band = triple.band
+        WHERE {READY} AND queue = triple.queue AND band = triple.band
             AND gate >= COALESCE(triple.gate || chr(1), '')
         ORDER BY taskq_job.gate LIMIT 1
     ) AS further
@@ -62,7 +62,7 @@ WITH RECURSIVE lane (tenant, lap) AS (
     FROM lane CROSS JOIN LATERAL (
         SELECT (
             SELECT tenant::text FROM taskq_job
-            WHERE {_READY} AND queue = {{row}}.queue AND band = {{row}}.band
+            WHERE {READY} AND queue = {{row}}.queue AND band = {{row}}.band
                 AND gate = {{gate}} AND tenant >= COALESCE(lane.tenant || chr(1), '')
             ORDER BY taskq_job.tenant LIMIT 1
         ) AS tenant
@@ -117,7 +117,7 @@ SELECT triple.queue, triple.band, triple.gate, named.tenant
 FROM triple CROSS JOIN unnest(%(names)s::text[]) AS named (tenant)
 CROSS JOIN LATERAL (
     SELECT 1 FROM taskq_job
-    WHERE {_READY} AND queue = triple.queue AND band = triple.band AND gate = triple.gate
+    WHERE {READY} AND queue = triple.queue AND band = triple.band AND gate = triple.gate
         AND tenant = named.tenant
     LIMIT 1
 ) AS found
@@ -125,7 +125,8 @@ WHERE triple.queue <> ALL (%(excluded)s::text[])
 """
 
 
-def _returned(name: str) -> str:
+def returned(name: str) -> str:
+    """Return how a column of COLUMNS is read: text and naive times are the quickest to load."""
     if name.endswith("_at") or name in ("run_after", "scheduled_for"):
         return f"job.{name} AT TIME ZONE 'UTC'"
     return f"job.{name}::text" if name in ("public_id", "run_id") else f"job.{name}"
@@ -140,7 +141,7 @@ picked AS MATERIALIZED (
     FROM unnest(%(tenants)s::text[], %(shares)s::integer[]) AS visit (tenant, share)
     CROSS JOIN LATERAL (
         SELECT seq FROM taskq_job
-        WHERE {_READY} AND queue = %(queue)s AND band = %(band)s AND gate = ''
+        WHERE {READY} AND queue = %(queue)s AND band = %(band)s AND gate = ''
             AND tenant = visit.tenant
         ORDER BY rank, seq LIMIT visit.share
         FOR UPDATE SKIP LOCKED
@@ -150,7 +151,7 @@ UPDATE taskq_job AS job
 SET state = 'RUNNING', attempt = job.attempt + 1, worker_id = %(worker)s, claimed_at = clock.at
 FROM clock
 WHERE job.seq = ANY (ARRAY(SELECT seq FROM picked))
-RETURNING {", ".join(map(_returned, COLUMNS))}
+RETURNING {", ".join(map(returned, COLUMNS))}
 """
 
 
@@ -209,7 +210,7 @@ class PostgresqlClaims(Claims):
             return []
         read_at = time.monotonic()
         claimed_at = rows[0][15].replace(tzinfo=UTC)
-        return [_taken_of(row, claimed_at, read_at) for row in rows]
+        return [taken_from(row, claimed_at, read_at) for row in rows]
 
     def _rows(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         with self.place.connection.cursor() as cursor:
@@ -229,7 +230,8 @@ def _stand(turns: Turns) -> dict[str, Any]:
     }
 
 
-def _taken_of(row: tuple[Any, ...], claimed_at: datetime, read_at: float) -> Taken:
+def taken_from(row: tuple[Any, ...], claimed_at: datetime, read_at: float) -> Taken:
+    """Make a claim of COLUMNS as they stand after it was written, read by `returned`."""
     run_after, started_at, scheduled_for = row[14], row[16], row[25]
     claim = Claim._make((
         *row[:13], row[13].replace(tzinfo=UTC), run_after and run_after.replace(tzinfo=UTC),

@@ -9,8 +9,11 @@ from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.reasons import CANCELED_RUNNING, JOB_CANCELED
 from django_taskq.jobs.states import State
 from django_taskq.stores.database.endings import failure_of, is_plain
-from django_taskq.stores.database.finishes import Finishes, ended_among
-from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
+from django_taskq.stores.database.finishes import Finishes, Written, ended_among
+from django_taskq.stores.database.heirs import Heir
+from django_taskq.stores.database.taken import Taken
+from django_taskq.stores.database.vendors.postgresql.arrays import given_row, given_rows
+from django_taskq.stores.database.vendors.postgresql.freeing import SIMPLE, Freed, end_and_free
 
 # That nothing waits for a job: then its end is one statement. A scalar subquery is looked up in
 # the index row by row, whatever the planner thinks of the table.
@@ -30,10 +33,15 @@ SET
     last_attempted_at = given.started_at,
     finished_at = COALESCE(given.finished_at, {now})
 FROM {given}
-WHERE job.seq = given.seq AND job.state = 'RUNNING' AND job.attempt = given.attempt
+WHERE job.seq = given.seq AND {is_running} AND job.attempt = given.attempt
     AND job.worker_id = %(worker)s {alone}
 RETURNING job.seq, job.attempt, job.state
 """
+
+# That a job runs; the second in words that no partial index is made for. By the one of running jobs
+# the planner would look at all that a worker has held lately to find a single one.
+_RUNS = "job.state = 'RUNNING'"
+_RUNS_AS_ONE = "COALESCE(job.state, '') = 'RUNNING'"
 
 # Write outcomes of any kind and the rows about their attempts. Inputs and result: as
 # above; `given` tells the state that each outcome leads to, and the one it leads to where a cancel
@@ -138,15 +146,49 @@ class PostgresqlFinishes(Finishes):
     """Writes a batch with one statement, two where it holds more than plain successes."""
 
     def write(self, worker_id: str, outcomes: Sequence[Outcome]) -> dict[tuple[int, int], State]:
-        """Write outcomes; return the new states of those accepted.
+        """Write outcomes; return the new states of those accepted."""
+        return self.write_and_hand(worker_id, outcomes, None).states
 
-        Those for which nothing waits first: they need no transaction around a statement.
+    def write_and_hand(
+        self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None
+    ) -> Written:
+        """Write outcomes and hand over what is freed.
+
+        Those for which nothing waits first, then those that free jobs and do no more: they need no
+        transaction around a statement.
         """
-        if self._ripples.expects_edges:
-            return self._write_and_spread(worker_id, outcomes)
-        states = self._write_both(worker_id, outcomes, _ALONE)
-        left = [outcome for outcome in outcomes if outcome[:2] not in states]
-        return states | self._write_and_spread(worker_id, left) if left else states
+        states: dict[tuple[int, int], State] = {}
+        taken: list[Taken] = []
+        left = outcomes
+        if not self._ripples.expects_edges:
+            states = self._write_both(worker_id, left, _ALONE)
+            left = [outcome for outcome in left if outcome[:2] not in states]
+        plain = [outcome for outcome in left if is_plain(outcome)]
+        if plain and self.place.options.priority_aging is None:
+            freed = self._free(worker_id, plain, heir)
+            states |= dict.fromkeys(freed.fences, State.SUCCESSFUL)
+            taken = freed.taken
+            left = [outcome for outcome in left if outcome[:2] not in states]
+        if left:
+            states |= self._write_and_spread(worker_id, left)
+        return Written(states, taken)
+
+    def _free(self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None) -> Freed:
+        place = self.place
+        values: dict[str, Any] = {
+            "worker": worker_id, "backend": place.backend, **place.clock.parameters()
+        }  # fmt: skip
+        is_one = len(outcomes) == 1
+        write_given = given_row if is_one else given_rows
+        given = write_given(_PLAIN_TYPES, _plain_columns(outcomes), values)
+        ended = _SUCCEED.format(
+            now=place.clock.steady_sql, given=given, is_running=_RUNS_AS_ONE, alone=SIMPLE
+        )
+        freed = end_and_free(place, ended, values, heir, is_one=is_one)
+        self._ripples.expects_edges = freed.has_edges
+        if freed.has_ready:
+            self._announce()
+        return freed
 
     def _write_and_spread(
         self, worker_id: str, outcomes: Sequence[Outcome]
@@ -200,7 +242,10 @@ class PostgresqlFinishes(Finishes):
         values: dict[str, Any] = {"worker": worker_id, **clock.parameters()}
         given = given_rows(types, columns, values)
         with self.place.connection.cursor() as cursor:
-            cursor.execute(statement.format(now=clock.steady_sql, given=given, alone=alone), values)
+            filled = statement.format(
+                now=clock.steady_sql, given=given, is_running=_RUNS, alone=alone
+            )
+            cursor.execute(filled, values)
             rows: list[Any] = cursor.fetchall()
         return rows
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django_taskq.stores.database.edges import NewEdge
-from django_taskq.stores.database.ripples import Ripples
+from django_taskq.stores.database.ripples import HAS_STALE, Ripples
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
+from django_taskq.stores.database.vendors.postgresql.sessions import ask
 
 # Tell whether anything waits for one of these jobs. Input: seqs.
 _HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id = ANY(%s::bigint[]) LIMIT 1"
@@ -35,6 +36,10 @@ class PostgresqlRipples(Ripples):
 
     def has_edges(self, seqs: Sequence[int]) -> bool:
         """Tell whether anything waits, or has waited, for one of these jobs."""
-        with self.place.connection.cursor() as cursor:
-            cursor.execute(_HAS_EDGES, [f"{{{','.join(map(str, seqs))}}}"])
-            return cursor.fetchone() is not None
+        return bool(ask(self.place, _HAS_EDGES, [f"{{{','.join(map(str, seqs))}}}"]))
+
+    def has_stale(self, sources: Sequence[int]) -> bool:
+        """Tell whether one of these jobs counts otherwise than it stands."""
+        if len(sources) > 1:
+            return super().has_stale(sources)
+        return bool(ask(self.place, HAS_STALE.format(seqs="%s"), list(sources), is_often=True))

@@ -25,6 +25,7 @@ from django.db import DatabaseError, connections, transaction
 
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import Reads
+from django_taskq.stores.database.vendors.postgresql.sessions import note_own_session
 from django_taskq.stores.database.wakeups import Wakeups
 from django_taskq.stores.wakeup import Wakeup
 
@@ -185,11 +186,10 @@ class Listener:
             with suppress(Exception):
                 connection.close()
 
-    @staticmethod
-    def _drain(connection: Any) -> None:
+    def _drain(self, connection: Any) -> None:
         connection.pgconn.consume_input()
         while connection.pgconn.notifies() is not None:
-            pass
+            note_own_session(self._place.database)
 
 
 class Bell:

@@ -27,7 +27,7 @@ from django_taskq.stores.database.window import Triple
 
 # The condition of the partial index in the very words of its definition: only so does SQLite
 # see that it holds.
-_READY = "is_parked = 0 AND state = 'READY' AND backend = %s"
+READY = "is_parked = 0 AND state = 'READY' AND backend = %s"
 
 # Find the next (queue, band, gate) with ready jobs. Inputs: backend, queue, band, gate; backend,
 # queue, band; backend, queue. In three steps: for a comparison of whole rows the index would be
@@ -35,15 +35,15 @@ _READY = "is_parked = 0 AND state = 'READY' AND backend = %s"
 _NEXT_TRIPLE = f"""
 SELECT * FROM (
     SELECT queue, band, gate FROM taskq_job
-    WHERE {_READY} AND queue = %s AND band = %s AND gate > %s
+    WHERE {READY} AND queue = %s AND band = %s AND gate > %s
     ORDER BY gate LIMIT 1
 )
 UNION ALL SELECT * FROM (
-    SELECT queue, band, gate FROM taskq_job WHERE {_READY} AND queue = %s AND band > %s
+    SELECT queue, band, gate FROM taskq_job WHERE {READY} AND queue = %s AND band > %s
     ORDER BY band, gate LIMIT 1
 )
 UNION ALL SELECT * FROM (
-    SELECT queue, band, gate FROM taskq_job WHERE {_READY} AND queue > %s
+    SELECT queue, band, gate FROM taskq_job WHERE {READY} AND queue > %s
     ORDER BY queue, band, gate LIMIT 1
 )
 LIMIT 1
@@ -56,13 +56,13 @@ _RING = f"""
 WITH RECURSIVE lane (tenant) AS (
     SELECT (
         SELECT tenant FROM taskq_job
-        WHERE {_READY} AND queue = %s AND band = %s AND gate = %s AND tenant {{start}} %s
+        WHERE {READY} AND queue = %s AND band = %s AND gate = %s AND tenant {{start}} %s
         ORDER BY tenant LIMIT 1
     )
     UNION ALL
     SELECT (
         SELECT tenant FROM taskq_job
-        WHERE {_READY} AND queue = %s AND band = %s AND gate = %s AND tenant > lane.tenant
+        WHERE {READY} AND queue = %s AND band = %s AND gate = %s AND tenant > lane.tenant
         ORDER BY tenant LIMIT 1
     )
     FROM lane WHERE lane.tenant IS NOT NULL
@@ -80,7 +80,7 @@ _NAMED = f"""
 SELECT named.value FROM json_each(%s) AS named
 WHERE EXISTS (
     SELECT 1 FROM taskq_job
-    WHERE {_READY} AND queue = %s AND band = %s AND gate = %s AND tenant = named.value
+    WHERE {READY} AND queue = %s AND band = %s AND gate = %s AND tenant = named.value
 )
 """
 
@@ -89,7 +89,7 @@ _FIRST = f"""
 SELECT first.seq FROM json_each(%s) AS visit CROSS JOIN taskq_job AS first
 WHERE first.seq IN (
     SELECT seq FROM taskq_job
-    WHERE {_READY} AND queue = %s AND band = %s AND gate = '' AND tenant = visit.value
+    WHERE {READY} AND queue = %s AND band = %s AND gate = '' AND tenant = visit.value
     ORDER BY rank, seq LIMIT %s
 )
 """
@@ -175,7 +175,7 @@ class SqliteClaims(Claims):
             cursor.execute(_TAKE, (worker_id, text_of(now, zone), json.dumps(seqs)))
             rows = cursor.fetchall()
         read_at = time.monotonic()
-        return [_taken_of(row, zone, now, read_at) for row in rows]
+        return [taken_from(row, zone, now, read_at) for row in rows]
 
     def _rows(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         with self.place.connection.cursor() as cursor:
@@ -191,7 +191,8 @@ def _by_share(visits: Sequence[Visit]) -> dict[int, list[str]]:
     return tenants
 
 
-def _taken_of(row: tuple[Any, ...], zone: tzinfo, now: datetime, read_at: float) -> Taken:
+def taken_from(row: tuple[Any, ...], zone: tzinfo, now: datetime, read_at: float) -> Taken:
+    """Make a claim of COLUMNS as they stand after it was written."""
     claim = Claim._make((
         row[0], id_of(row[1]), *row[2:13], moment_of(row[13], zone), moment_of(row[14], zone),
         now, moment_of(row[16], zone), *row[17:22], row[22] and id_of(row[22]), *row[23:25],

@@ -1,15 +1,21 @@
 """Finishes on SQLite: with the write lock held, a read is the fence and many writes are one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
 from django_taskq.jobs.fence import Note
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.states import ENDED, State
 from django_taskq.stores.database.endings import Ending, is_plain
-from django_taskq.stores.database.finishes import Finishes, Held
+from django_taskq.stores.database.finishes import Finishes, Held, Written, ended_among
+from django_taskq.stores.database.heirs import Heir
+from django_taskq.stores.database.taken import Taken
+from django_taskq.stores.database.vendors.sqlite.freeing import Freed, free
 from django_taskq.stores.database.vendors.sqlite.moments import text_of, zone_of
+
+_NONE = Freed([], has_ready=False)
 
 # Find the jobs that a worker still holds. Inputs: seqs as JSON, backend, worker.
 _HOLD = """
@@ -50,7 +56,33 @@ WHERE seq = %s AND state = 'RUNNING' AND attempt = %s AND worker_id = %s
 
 
 class SqliteFinishes(Finishes):
-    """Writes a batch with one prepared statement."""
+    """Writes a batch with one prepared statement, and what it frees with few others."""
+
+    def write(self, worker_id: str, outcomes: Sequence[Outcome]) -> dict[tuple[int, int], State]:
+        """Write outcomes in one transaction; return the new states of those accepted."""
+        return self.write_and_hand(worker_id, outcomes, None).states
+
+    def write_and_hand(
+        self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None
+    ) -> Written:
+        """Write outcomes and hand over what is freed, in one transaction."""
+        with self.place.transaction():
+            states = self.write_held(worker_id, outcomes)
+            return Written(states, self._free(states, heir))
+
+    def _free(self, states: Mapping[tuple[int, int], State], heir: Heir | None) -> list[Taken]:
+        place, ended = self.place, ended_among(states)
+        freed = None
+        if place.options.priority_aging is None and all(
+            state is State.SUCCESSFUL for state in states.values() if state in ENDED
+        ):
+            freed = free(place, ended, heir, place.clock.read(place.connection)) if ended else _NONE
+        if freed is None:
+            self._ripples.spread(ended)
+            return []
+        if freed.has_ready:
+            self._announce()
+        return freed.taken
 
     def hold(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[Held]:
         """Return the jobs that the worker still holds; the write lock keeps them so."""

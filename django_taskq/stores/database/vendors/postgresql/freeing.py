@@ -1,0 +1,183 @@
+"""Successes that free jobs, on PostgreSQL: the end, the count and the hand-over in one statement.
+
+It does what nearly every step of a pipeline needs, and leaves alone what it cannot do: a success
+for which a job waits by a rule that this may decide otherwise than to run, or to wait on.
+"""
+
+import time
+from datetime import UTC
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django_taskq.stores.database.heirs import Heir
+from django_taskq.stores.database.place import Place
+from django_taskq.stores.database.taken import COLUMNS, Taken
+from django_taskq.stores.database.vendors.postgresql.arrays import literal
+from django_taskq.stores.database.vendors.postgresql.claims import READY, returned, taken_from
+from django_taskq.stores.database.vendors.postgresql.sessions import ask
+
+# That a success does nothing to those that wait for the job but to count and maybe to free them.
+# Scalar subqueries: looked up in the index row by row, whatever the planner thinks of the tables.
+SIMPLE = """AND (
+    SELECT 1 FROM taskq_dependency AS edge
+    WHERE edge.upstream_id = job.seq AND (edge.counted_as <> 'successful' OR (
+        SELECT waiting.state = 'DEFERRED' AND (
+            waiting.run_after IS NOT NULL OR waiting.trigger_rule NOT IN (
+                'all_success', 'all_done', 'none_failed', 'none_failed_min_one_success'
+            )
+        )
+        FROM taskq_job AS waiting WHERE waiting.seq = edge.downstream_id
+    ))
+    LIMIT 1
+) IS NULL"""
+
+# End jobs by `ended`, count them for those that wait, which are locked in the order of seq before
+# their edges are, and free those that have waited for the last one. Inputs: those of `ended`.
+# What is free is READY, or RUNNING where it `fits` the heir. A failed or skipped upstream that a
+# rule does not bear with has decided about the job before, but for one that is blocked.
+_FREE = """
+WITH ended AS ({ended}),
+edge AS MATERIALIZED (
+    SELECT edge.id, edge.downstream_id
+    FROM ended CROSS JOIN LATERAL (
+        SELECT id, downstream_id, counted_as FROM taskq_dependency
+        WHERE upstream_id = ended.seq
+        OFFSET 0
+    ) AS edge
+    WHERE edge.counted_as IS NULL
+),
+told AS MATERIALIZED (
+    SELECT
+        seq, upstream_total - upstream_successful - upstream_failed - upstream_skipped AS left_over,
+        upstream_failed = 0 OR trigger_rule = 'all_done' AS may_run, {fits} AS fits
+    FROM taskq_job
+    WHERE seq = ANY (ARRAY(SELECT downstream_id FROM edge)) AND state = 'DEFERRED'
+        AND backend = %(backend)s
+    ORDER BY seq
+    FOR UPDATE
+),
+counted AS (
+    UPDATE taskq_dependency SET counted_as = 'successful'
+    WHERE id = ANY (ARRAY(
+        SELECT edge.id FROM edge WHERE edge.downstream_id = ANY (ARRAY(SELECT seq FROM told))
+    )) AND counted_as IS NULL
+    RETURNING downstream_id
+),
+tally AS MATERIALIZED (
+    SELECT
+        told.seq, count(*) AS count, may_run AND count(*) >= left_over AS is_free,
+        may_run AND count(*) >= left_over AND {may_have} AS is_handed
+    FROM counted JOIN told ON told.seq = counted.downstream_id
+    GROUP BY told.seq, left_over, may_run, fits
+),
+freed AS (
+    UPDATE taskq_job AS job
+    SET
+        upstream_successful = job.upstream_successful + tally.count,
+        eligible_at = CASE WHEN is_free THEN {now} END,
+        state = CASE WHEN is_handed THEN 'RUNNING' WHEN is_free THEN 'READY' ELSE job.state END
+        {handed}
+    FROM tally
+    WHERE job.seq = tally.seq AND job.seq = ANY (ARRAY(SELECT seq FROM tally))
+        AND job.backend = %(backend)s AND job.state = 'DEFERRED'
+    RETURNING {returned}
+)
+"""
+
+# Result: seq and attempt of those that were ended; whether any has dependents; how many are ready.
+_TOLD = """
+SELECT
+    ended.seq, ended.attempt, EXISTS (SELECT 1 FROM edge),
+    (SELECT count(*) FROM freed WHERE state = 'READY')
+FROM ended
+"""
+
+# That the heir may have what is free: there is room for all, and nobody's turn before it.
+_MAY_HAVE = f"""fits AND (SELECT count(*) FROM told) <= %(room)s::bigint AND (
+    SELECT 1 FROM taskq_job WHERE {READY}
+    ORDER BY queue, band, gate, tenant, rank, seq LIMIT 1
+) IS NULL"""
+
+_HANDED = """,
+        attempt = job.attempt + is_handed::integer,
+        worker_id = CASE WHEN is_handed THEN %(worker)s END,
+        claimed_at = CASE WHEN is_handed THEN {now} END"""
+
+# Result: as above, and a row for each job that was handed over, with the columns of a claim.
+_TOLD_AND_HANDED = f"""
+SELECT NULL::bigint, NULL::integer, true, NULL::bigint, handed.* FROM freed AS handed
+WHERE state = 'RUNNING'
+UNION ALL
+SELECT
+    ended.seq, ended.attempt, EXISTS (SELECT 1 FROM edge),
+    (SELECT count(*) FROM freed WHERE state = 'READY'), NULL{", NULL" * len(COLUMNS)}
+FROM ended
+"""
+_RETURNED = ", ".join(["job.state", *map(returned, COLUMNS)])
+_CLAIMED_AT = 5 + COLUMNS.index("claimed_at")
+
+
+class Freed(NamedTuple):
+    """Which attempts were ended, what was handed over, and what else has become of it.
+
+    `has_edges` tells whether anything waited, `has_ready` whether a job may be claimed now.
+    """
+
+    fences: list[tuple[int, int]]
+    taken: list[Taken]
+    has_edges: bool
+    has_ready: bool
+
+
+def end_and_free(
+    place: Place, ended: str, values: dict[str, Any], heir: Heir | None, *, is_one: bool
+) -> Freed:
+    """End jobs by the statement `ended`, which has SIMPLE among its conditions, and free others.
+
+    `is_one` tells that it ends one job: so chains do, again and again.
+    """
+    fits = None if heir is None else _fits(heir, values)
+    statement = _statement(ended, place.clock.sql, fits)
+    rows = ask(place, statement, values, is_often=is_one)
+    read_at = time.monotonic()
+    told = [row for row in rows if row[0] is not None]
+    taken = [
+        taken_from(row[5:], row[_CLAIMED_AT].replace(tzinfo=UTC), read_at)
+        for row in rows
+        if row[0] is None
+    ]
+    return Freed(
+        [row[:2] for row in told], taken, any(row[2] for row in rows), any(row[3] for row in told)
+    )
+
+
+@lru_cache(maxsize=64)
+def _statement(ended: str, now: str, fits: str | None) -> str:
+    """Return the whole statement on one line: drivers take apart a short one but once."""
+    if fits is None:
+        statement = _TOLD
+        parts = {"fits": "false", "may_have": "false", "handed": "", "returned": "job.state"}
+    else:
+        statement = _TOLD_AND_HANDED
+        parts = {
+            "fits": fits, "may_have": _MAY_HAVE, "handed": _HANDED.format(now=now),
+            "returned": _RETURNED,
+        }  # fmt: skip
+    return " ".join((_FREE.format(ended=ended, now=now, **parts) + statement).split())
+
+
+def _fits(heir: Heir, values: dict[str, Any]) -> str:
+    """Return the condition under which an heir may be handed a job, and add its parameters."""
+    values["room"] = heir.room
+    conditions = ["gate = ''"]
+    for column, names, left_out in (
+        ("queue", heir.queues, heir.queues_left_out),
+        ("tenant", heir.tenants, heir.tenants_left_out),
+    ):
+        if names is not None:
+            values[f"{column}s"] = literal(names, "text")
+            conditions.append(f"{column} = ANY (%({column}s)s::text[])")
+        if left_out:
+            values[f"{column}s_left_out"] = literal(left_out, "text")
+            conditions.append(f"{column} <> ALL (%({column}s_left_out)s::text[])")
+    return f"({' AND '.join(conditions)})"
