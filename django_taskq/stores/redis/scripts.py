@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError
 
 from django_taskq.jobs.clock import given_clock
 from django_taskq.stores.redis.codec import write_moment
+from django_taskq.stores.redis.connections import Connections
 from django_taskq.stores.redis.keys import Keys
 
 type Argument = str | bytes | int | float
@@ -50,6 +51,7 @@ class Scripts:
         self, client: Callable[[], Any], keys: Keys, clock: Callable[[], datetime] | None
     ) -> None:
         self.client = client
+        self._connections = Connections(client)
         self.keys = keys
         self._clock = clock
         self._known_flags: str | None = None
@@ -63,7 +65,7 @@ class Scripts:
         self._is_used = True
         flags = "" if name in FILLING else self._flags(client)
         try:
-            return client.evalsha(digest_of(name, flags), 1, tag, now, *arguments)
+            return self._connections.run("EVALSHA", digest_of(name, flags), 1, tag, now, *arguments)
         except NoScriptError:
             # Redis has been started anew, or its scripts were flushed.
             return client.eval(text_of(name, flags), 1, tag, now, *arguments)
@@ -72,6 +74,7 @@ class Scripts:
         """Give up the connections that nobody uses; the next run opens new ones."""
         if not self._is_used:
             return
+        self._connections.close()
         pool = self.client().connection_pool
         if isinstance(pool, BlockingConnectionPool):
             # Before redis-py 8 it knows no other way than all of them.
