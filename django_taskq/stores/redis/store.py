@@ -18,6 +18,7 @@ from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.rules import Rules
@@ -40,6 +41,7 @@ from django_taskq.stores.redis.inserts import Inserts
 from django_taskq.stores.redis.keys import Keys
 from django_taskq.stores.redis.leases import Leases
 from django_taskq.stores.redis.moves import Moves
+from django_taskq.stores.redis.outlooks import Outlooks
 from django_taskq.stores.redis.reads import Reads
 from django_taskq.stores.redis.rulings import Rulings
 from django_taskq.stores.redis.scripts import Scripts
@@ -90,6 +92,7 @@ class RedisStore(Store):
         self._leases = Leases(scripts, moves, options.lease, options.max_lost)
         self._changes = Changes(scripts, moves, archive, options.priority_aging)
         self._reads = Reads(alias, scripts, moves, archive)
+        self._outlooks = Outlooks(alias, self._rulings, archive)
         self._wakeups = Wakeups(scripts)
         self._archiver = Archiver(scripts, moves, archive)
 
@@ -286,6 +289,11 @@ class RedisStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights()
+
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start, by what operators say now."""
+        self.refresh()
+        return self._outlooks.of(id)
 
     def count(self, counted: Sequence[Counts]) -> None:
         """Add what a worker has counted of attempts to the roll-ups, which are rows."""
