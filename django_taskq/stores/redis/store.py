@@ -3,10 +3,8 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from threading import Event
 from typing import Any, ClassVar
 
-from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
 from django_taskq.jobs.change import Change
@@ -53,9 +51,6 @@ logger = logging.getLogger("django_taskq.stores")
 
 # With so many ended jobs that are not archived a worker archives some before it ends more.
 MOST_ENDED = 20_000
-ROOM = 2000
-# Seconds that it waits where it cannot.
-STAND_BACK = 0.05
 
 
 class RedisStore(Store):
@@ -153,7 +148,7 @@ class RedisStore(Store):
     def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
         """Write how attempts ended; return each job's new state, or None where refused."""
         if self._finishes.ended_here > MOST_ENDED:
-            self._make_room()
+            self._archiver.make_room(MOST_ENDED)
         limited = self._rulings.has_limits
         states = self._finishes.finish(worker_id, outcomes, is_limited=limited)
         self._settle(worker_id, [(outcome.seq, seconds_of(outcome)) for outcome in outcomes])
@@ -255,18 +250,6 @@ class RedisStore(Store):
         self.archive(limit)
         count = self._archive.prune(limit)
         return count + self.xcoms.prune(limit - count)
-
-    def _make_room(self) -> None:
-        """Archive before more jobs end, or Redis would fill: rows are written slower than they end.
-
-        Where somebody else is at it, or the database is gone, a short wait has to do.
-        """
-        try:
-            if self.archive(ROOM):
-                return
-        except DatabaseError as error:
-            logger.warning("Ended jobs of %r stay in Redis for now: %s", self.alias, error)
-        Event().wait(STAND_BACK)
 
     # What callers and operators ask for.
 

@@ -213,6 +213,31 @@ def test_who_ends_more_than_is_archived_archives(
     assert redis_client().zcard(store.scripts.keys.name("ended")) <= 4
 
 
+def test_who_ends_more_than_is_archived_waits_for_the_one_that_is_at_it(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched:
+        """Counts the short waits, and lets the other one be done after the third."""
+
+        waits = 0
+
+        def wait(self, seconds: float) -> None:
+            self.waits += 1
+            if self.waits == 3:
+                store.scripts.run("turn", "other", 0)
+
+    monkeypatch.setattr("django_taskq.stores.redis.store.MOST_ENDED", 1)
+    watched = Watched()
+    monkeypatch.setattr("django_taskq.stores.redis.archiver._NEVER", watched)
+    insert_many(store, 3)
+    first, second, third = claim(store, 3)
+    finish(store, success(first), success(second))
+    store.scripts.run("turn", "other", 30_000)
+    finish(store, success(third))
+    assert watched.waits == 3
+    assert redis_client().zcard(store.scripts.keys.name("ended")) == 1
+
+
 # A Redis that forgets.
 
 
