@@ -53,6 +53,7 @@ class Upkeep:
         self._tally = tally or Tally()
         self.has_seen_suspects = False
         self._was_cut_off = False
+        self._archive_at = 0.0
         self._reap_at = 0.0
         self._catch_up_at = monotonic() + CATCH_UP_EVERY * random.random()
         # The worker has read it as it joined.
@@ -107,10 +108,14 @@ class Upkeep:
         return IDLE_PAUSE if promoted.next_in is None else min(IDLE_PAUSE, promoted.next_in)
 
     def _archive(self) -> float:
-        archived = self._store.archive(ARCHIVE_LIMIT)
-        if not archived:
-            return IDLE_PAUSE
-        return 0.0 if archived >= ARCHIVE_LIMIT else ARCHIVE_EVERY
+        """Archive what has gathered, however often this is called: who waits reads it first."""
+        now = monotonic()
+        if now >= self._archive_at:
+            archived = self._store.archive(ARCHIVE_LIMIT)
+            self._archive_at = now + (0.0 if archived >= ARCHIVE_LIMIT else ARCHIVE_EVERY)
+            if not archived:
+                return IDLE_PAUSE
+        return max(0.0, self._archive_at - now)
 
     def _sweep(self) -> float:
         pause = self._store.sweep()

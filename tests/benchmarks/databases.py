@@ -1,4 +1,7 @@
-"""Fresh databases to measure in, each a copy of one in which a peer has made its tables."""
+"""Fresh databases to measure in, each a copy of one in which a peer has made its tables.
+
+Redis is emptied instead, since nothing of it is copied.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+from redis import Redis
 
 from tests import servers
 from tests.benchmarks.place import Kind, Place
+from tests.servers import valkey
 
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 
@@ -30,6 +35,7 @@ class Databases:
         place = self._place(kind)
         if kind == "postgresql":
             self._execute(f"CREATE DATABASE {place.name}")
+        self._empty(place)
         yield place
         self._remove(place)
 
@@ -42,18 +48,20 @@ class Databases:
             self._execute(
                 f"CREATE DATABASE {place.name} TEMPLATE {original.name} STRATEGY FILE_COPY"
             )
-        elif place.kind == "sqlite":
+        elif place.kind in ("sqlite", "redis"):
             for path in filter(Path.exists, _files(original)):
                 shutil.copy(path, place.name + path.name.removeprefix(Path(original.name).name))
+        self._empty(place)
         yield place
         self._remove(place)
 
     def describe(self) -> dict[str, str]:
-        """Return the PostgreSQL in use and what it promises about durability."""
+        """Return the servers in use and what PostgreSQL promises about durability."""
         with psycopg.connect(servers.url_of("postgresql")) as connection:
             names = ("server_version", *DURABILITY)
             rows = {name: connection.execute(f"SHOW {name}").fetchone() for name in names}
-        return {name: str(row[0]) for name, row in rows.items() if row}
+        known = {name: str(row[0]) for name, row in rows.items() if row}
+        return known | {"redis": valkey.version(servers.url_of("valkey"))}
 
     def _place(self, kind: Kind) -> Place:
         name = f"benchmark_{next(self._numbers)}"
@@ -61,15 +69,26 @@ class Databases:
             return Place(kind)
         if kind == "sqlite":
             return Place(kind, str(self._directory / f"{name}.sqlite3"))
+        if kind == "redis":
+            url = urlsplit(servers.url_of("valkey"))
+            file = str(self._directory / f"{name}.sqlite3")
+            return Place(kind, file, url.hostname or "", url.port or 6379)
         url = urlsplit(servers.url_of("postgresql"))
         return Place(kind, name, url.hostname or "", url.port or 5432, url.username or "")
 
     def _remove(self, place: Place) -> None:
         if place.kind == "postgresql":
             self._execute(f"DROP DATABASE {place.name} WITH (FORCE)")
-        elif place.kind == "sqlite":
+        elif place.kind in ("sqlite", "redis"):
             for path in _files(place):
                 path.unlink(missing_ok=True)
+        self._empty(place)
+
+    @staticmethod
+    def _empty(place: Place) -> None:
+        if place.kind == "redis":
+            with Redis(host=place.host, port=place.port) as client:
+                client.flushall(asynchronous=False)
 
     @staticmethod
     def _execute(statement: str) -> None:

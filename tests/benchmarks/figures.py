@@ -82,7 +82,7 @@ def processes(session: Session) -> None:
 
 def memory(session: Session) -> None:
     """Weigh our own idle `runworker` with one process and with two."""
-    for entry in filter(_ours_stored, session.entries):
+    for entry in filter(_ours_in_rows, session.entries):
         _by_processes(session, entry, "memory", "memory")
 
 
@@ -98,7 +98,7 @@ def _by_processes(session: Session, entry: Entry, figure: str, step: str, **opti
 
 def history(session: Session) -> None:
     """Drain our own queue beside a million finished rows and beside none, in turn."""
-    for entry in filter(_ours_stored, session.entries):
+    for entry in filter(_ours_in_rows, session.entries):
         with session.databases.empty(entry.kind) as place:
             try:
                 session.say(f"history: making {HISTORY_ROWS:,} finished rows on {entry.kind}")
@@ -116,7 +116,7 @@ def history(session: Session) -> None:
 
 def idle(session: Session) -> None:
     """Watch our own worker do nothing."""
-    for entry in filter(_ours_stored, session.entries):
+    for entry in filter(_ours_in_rows, session.entries):
         watched = {TRAFFIC: "1"}
         session.measure("idle", entry, "idle", environment=watched, seconds=IDLE_SECONDS)
 
@@ -186,3 +186,7 @@ def _stored(entry: Entry) -> bool:
 
 def _ours_stored(entry: Entry) -> bool:
     return entry.ours and _stored(entry)
+
+
+def _ours_in_rows(entry: Entry) -> bool:
+    return _ours_stored(entry) and entry.kind != "redis"

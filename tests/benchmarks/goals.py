@@ -27,13 +27,18 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Goal:
-    """A value of ours on one kind of database; without a number the best peer sets it."""
+    """A value of ours on one kind of database; without a number the best peer sets it.
+
+    Where a peer is named that one sets it, and `share` is what part of its value is enough.
+    """
 
     figure: str
     value: str
     kind: str
     sign: Literal[">=", "<="]
     number: float | None = None
+    peer: str = ""
+    share: float = 1.0
 
     def judge(self, measured: Measured) -> Iterator[Verdict]:
         """Compare if both sides were measured."""
@@ -42,16 +47,20 @@ class Goal:
         if runs and goal is not None:
             what = f"{self.figure}, {self.kind}, {self.value}"
             if self.number is None:
-                what += " (best peer)"
+                what += f" ({self.share:g} x {self.peer})" if self.peer else " (best peer)"
             yield Verdict(what, self.sign, goal, medians(runs)[self.value])
 
     def _best(self, measured: Measured) -> float | None:
         peers = [
             medians(runs)[self.value]
             for (figure, name), runs in measured.items()
-            if figure == self.figure and kind_of(name) == self.kind and not name.startswith("ours")
+            if figure == self.figure
+            and kind_of(name) == self.kind
+            and not name.startswith("ours")
+            and name.startswith(self.peer)
         ]
-        return (max if self.sign == ">=" else min)(peers, default=None)
+        best = (max if self.sign == ">=" else min)(peers, default=None)
+        return None if best is None else self.share * best
 
 
 @dataclass(frozen=True)
@@ -142,19 +151,23 @@ BOUNDS: tuple[tuple[str, Literal[">=", "<="], float], ...] = (
     ("used_percent", ">=", 95),
     ("violations", "<=", 0),
 )
-STORES = (*DATABASES, "memory")
+STORES = (*DATABASES, "redis", "memory")
 GOALS: tuple[Goal | HistoryGoal | MiddlewareGoal | ProcessesGoal | MemoryGoal | CrowdGoal, ...] = (
     *(Goal("drain", "jobs_per_second", kind, ">=", 10_000) for kind in DATABASES),
     *(Goal("drain", "jobs_per_second", kind, ">=") for kind in DATABASES),
     *(Goal("enqueue", "jobs_per_second", kind, ">=") for kind in DATABASES),
     *(Goal("enqueue_many", "jobs_per_second", kind, ">=", 40_000) for kind in DATABASES),
-    *(Goal("cancel", "seconds", kind, "<=", 1) for kind in DATABASES),
+    Goal("drain", "jobs_per_second", "redis", ">=", 10_000),
+    Goal("drain", "jobs_per_second", "redis", ">="),
+    Goal("enqueue", "jobs_per_second", "redis", ">=", peer="huey", share=0.65),
+    Goal("enqueue_many", "jobs_per_second", "redis", ">=", 100_000),
+    *(Goal("cancel", "seconds", kind, "<=", 1) for kind in (*DATABASES, "redis")),
     Goal("pool", "jobs_per_second", "memory", ">="),
     Goal("pool", "jobs_per_second", "processes", ">="),
     Goal("cpu", "two_to_one", "processes", ">=", 1.9),
     *(
         Goal("latency", value, kind, "<=")
-        for kind in (*DATABASES, "memory")
+        for kind in (*DATABASES, "redis", "memory")
         for value in ("pickup_p50", "pickup_p99", "result_p50")
     ),
     *(HistoryGoal(kind) for kind in DATABASES),
@@ -183,5 +196,5 @@ GOALS: tuple[Goal | HistoryGoal | MiddlewareGoal | ProcessesGoal | MemoryGoal | 
         for kind in STORES
         for value, sign, number in BOUNDS
     ),
-    *(Goal("steal", "longest_ms", kind, "<=", 100) for kind in DATABASES),
+    *(Goal("steal", "longest_ms", kind, "<=", 100) for kind in (*DATABASES, "redis")),
 )

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Kind = Literal["postgresql", "sqlite", "memory", "processes"]
+Kind = Literal["postgresql", "sqlite", "memory", "processes", "redis"]
 
 SQLITE_OPTIONS = {
     "timeout": 30,
@@ -20,7 +20,8 @@ class Place:
     """One database: its name is a file path on SQLite.
 
     In memory, where jobs are run by threads or by processes, the name is empty unless there is
-    an SQLite file beside the jobs, for rows about tenants.
+    an SQLite file beside the jobs, for rows about tenants. With Redis it is the SQLite file for
+    what a peer keeps in rows.
     """
 
     kind: Kind

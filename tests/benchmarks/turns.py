@@ -26,6 +26,8 @@ CROWD_TENANTS, CROWD_JOBS = 10_000, 50_000
 CLAIM_TENANTS, CLAIMS = 100_000, 300
 FIFO_BATCH = 100
 STEAL_ROUNDS = 10
+WITHOUT_ROWS = ("redis", "memory")
+"""Where jobs are no rows, which what is timed by statements cannot do without."""
 
 
 def flood(session: Session) -> None:
@@ -41,7 +43,7 @@ def flood(session: Session) -> None:
 def trickle(session: Session) -> None:
     """Let 50 tenants send small jobs beside a flood and without one."""
     for _ in range(session.repeats):
-        for entry in _ours(session, "memory"):
+        for entry in _ours(session, *WITHOUT_ROWS):
             around = _threads(entry, FEW_THREADS)
             seconds = TRICKLE_SECONDS
             _measure(session, "trickle", entry, around, seconds=seconds, threads=FEW_THREADS)
@@ -50,7 +52,7 @@ def trickle(session: Session) -> None:
 def held(session: Session) -> None:
     """Let them send beside a flood of long jobs, with several shares and without one."""
     for repeat in range(session.repeats):
-        for entry in _ours(session, "memory"):
+        for entry in _ours(session, *WITHOUT_ROWS):
             for share in (SHARE,) if repeat else _shares_of(entry):
                 label = {SHARE: entry.name, None: f"{entry.name} without a share"}.get(
                     share, f"{entry.name} with {share}"
@@ -70,7 +72,7 @@ def _shares_of(entry: Entry) -> tuple[float | None, ...]:
 def weights(session: Session) -> None:
     """Divide a worker's time by weights."""
     for _ in range(session.repeats):
-        for entry in _ours(session, "memory"):
+        for entry in _ours(session, *WITHOUT_ROWS):
             around = _threads(entry, FEW_THREADS) | {ROWS: "1"}
             seconds = WEIGHT_SECONDS
             _measure(session, "weights", entry, around, seconds=seconds, threads=FEW_THREADS)
@@ -79,7 +81,7 @@ def weights(session: Session) -> None:
 def lengths(session: Session) -> None:
     """Divide a worker's time among jobs of different length."""
     for _ in range(session.repeats):
-        for entry in _ours(session, "memory"):
+        for entry in _ours(session, *WITHOUT_ROWS):
             around = _threads(entry, FEW_THREADS)
             seconds = LENGTH_SECONDS
             _measure(session, "lengths", entry, around, seconds=seconds, threads=FEW_THREADS)
@@ -95,7 +97,7 @@ def fifo(session: Session) -> None:
 def crowd(session: Session) -> None:
     """Drain many tenants and one, and time claims beside very many."""
     for _ in range(session.repeats):
-        for entry in _ours(session, "memory"):
+        for entry in _ours(session, *WITHOUT_ROWS):
             for tenants, label in ((CROWD_TENANTS, ""), (1, f"{entry.name} one tenant")):
                 _measure(session, "crowd", entry, {}, label=label, tenants=tenants, jobs=CROWD_JOBS)
         for entry in _ours(session):
@@ -105,7 +107,7 @@ def crowd(session: Session) -> None:
 def limits(session: Session) -> None:
     """Run a capped task and one with a rate under three worker processes."""
     for _ in range(session.repeats):
-        for entry in _ours(session, "memory"):
+        for entry in _ours(session, *WITHOUT_ROWS):
             for step in ("cap", "rate"):
                 _measure(session, step, entry, {PROCESSES_ASKED: "3"}, seconds=BOUND_SECONDS)
 
@@ -114,7 +116,7 @@ def steal(session: Session) -> None:
     """Let a worker's own tenants run dry."""
     whose = "--tenants tenant-000001 --steal tenant-000002"
     for _ in range(session.repeats):
-        for entry in _ours(session):
+        for entry in _ours(session, "redis"):
             around = {WORKER: f"--threads {FEW_THREADS} {whose}"}
             _measure(session, "steal", entry, around, rounds=STEAL_ROUNDS, threads=FEW_THREADS)
 

@@ -20,10 +20,12 @@ class OwnRedis:
     """A server made from the program of the run's server.
 
     What it holds outlives its end, unless it is told to keep nothing. With `replica_of` it copies
-    the server on that port.
+    the server on that port. `options` are those of its command line, beside those for its place
+    and its file.
     """
 
-    def __init__(self, *, keeps: bool = True, replica_of: int | None = None) -> None:
+    def __init__(self, *options: str, keeps: bool = True, replica_of: int | None = None) -> None:
+        self._options = options
         self._program = valkey.program_of(servers.url_of("valkey"))
         self._directory = server_directory("own-valkey")
         self._keeps = keeps
@@ -48,7 +50,7 @@ class OwnRedis:
             options += ["--appendonly", "yes", "--appendfsync", "always"]
         if self._replica_of is not None:
             options += ["--replicaof", "127.0.0.1", str(self._replica_of)]
-        command = [self._program, "--port", str(self.port), *options]
+        command = [self._program, "--port", str(self.port), *options, *self._options]
         with (self._directory / "server.log").open("ab") as log:
             self._server = subprocess.Popen(
                 launch_command(command, signal.SIGKILL),

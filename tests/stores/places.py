@@ -1,6 +1,7 @@
 """Where a store of the contract stands: how it is opened, and its back doors."""
 
 import atexit
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -111,14 +112,15 @@ class DatabasePlace:
 
 
 class RedisPlace:
-    """A store in the Redis of the tests, with an archive in a database."""
+    """A store in the Redis of the tests, or another one, with an archive in a database."""
 
     name = "redis"
     sets_apart = True
     is_exact = True
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, client: Callable[[], Any] | None = None) -> None:
         self.database = database
+        self.client = client or redis_client
         self.databases = frozenset({database})
 
     def open(self, clock: FrozenClock | None = None, **options: Any) -> Store:
@@ -127,7 +129,7 @@ class RedisPlace:
         return RedisStore(
             alias,
             read,
-            client=redis_client,
+            client=self.client,
             archive=DatabaseStore(alias, read, clock=clock),
             rules=RuleRows(self.database).refresh,
             clock=None if clock is None else lambda: clock.at,

@@ -106,9 +106,10 @@ class Keeping:
         prepare = _Preparing(self.place)
         rows = [prepare.row(id, job) for id, job in jobs.items()]
         # Most columns of most jobs are empty; what is left out is NULL, or as the table has it.
-        used = [n for n in range(len(COLUMNS)) if any(row[n] is not None for row in rows)]
+        columns = list(zip(*rows, strict=True))
+        used = [n for n, column in enumerate(columns) if column.count(None) < len(rows)]
         names = [COLUMNS[n] for n in used]
-        self.write(names, [tuple([row[n] for n in used]) for row in rows])
+        self.write(names, list(zip(*[columns[n] for n in used], strict=True)))
 
     def write(self, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Write values into columns of these names."""

@@ -1,9 +1,13 @@
 """Moving ended jobs from Redis to where they are kept."""
 
+import logging
 from collections.abc import Sequence
+from threading import Event
+from time import monotonic
+
+from django.db import Error as DatabaseError
 
 from django_taskq.jobs.ids import new_id
-from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import ENDED
 from django_taskq.stores.archive import Archive, KeptJob
 from django_taskq.stores.redis.codec import read_failure, read_moment
@@ -13,6 +17,15 @@ from django_taskq.stores.redis.scripts import Scripts
 
 # Jobs per transaction.
 CHUNK = 500
+# Jobs that a worker archives at a time to make room, the seconds that it waits where another one
+# is at it, and after how many it ends more jobs all the same: its lease is longer.
+ROOM = 2000
+STAND_BACK = 0.05
+LONGEST_ROOM = 5.0
+
+logger = logging.getLogger("django_taskq.stores")
+_NEVER = Event()
+_MOMENTS = ("enqueued", "eligible", "claimed", "started", "attempted", "finished", "cancel")
 # Milliseconds for which nobody else archives once one has begun.
 TURN = 30_000
 
@@ -50,6 +63,25 @@ class Archiver:
         finally:
             self._scripts.run("turn", token, 0)
 
+    def make_room(self, most: int) -> None:
+        """Archive until at most so many ended jobs are left here, before more jobs end.
+
+        Rows are written slower than jobs end: else Redis would fill. Where somebody else is at it
+        wait for that one; where the database is gone, or slow, for a short while only.
+        """
+        until = monotonic() + LONGEST_ROOM
+        while self._scripts.client().zcard(self._scripts.keys.name("ended")) > most:
+            try:
+                has_moved = self.archive(ROOM) > 0
+            except DatabaseError as error:
+                logger.warning("Ended jobs stay in Redis for now: %s", error)
+                _NEVER.wait(STAND_BACK)
+                return
+            if monotonic() > until:
+                return
+            if not has_moved:
+                _NEVER.wait(STAND_BACK)
+
     def _move(self, seqs: Sequence[str]) -> int:
         # One that was retried since they were listed has not ended any more.
         found = self._moves.load(seqs)
@@ -64,27 +96,13 @@ class Archiver:
 
 def kept_of(job: RedisJob) -> KeptJob:
     """Return a job that has ended as the archive takes it."""
-    spec: JobSpec = job.spec
+    told = job.fields.get
+    moments = [None if (at := told(name)) is None else read_moment(at) for name in _MOMENTS]
+    enqueued, eligible, claimed, started, attempted, finished, canceled = moments
+    # By position: it is done for every job there is.
     return KeptJob(
-        spec=spec,
-        state=job.state,
-        rank=job.number("rank"),
-        attempt=job.attempt,
-        tries=job.number("tries"),
-        lost=job.number("lost"),
-        enqueued_at=read_moment(job.text("enqueued") or 0),
-        eligible_at=job.moment("eligible"),
-        claimed_at=job.moment("claimed"),
-        started_at=job.moment("started"),
-        last_attempted_at=job.moment("attempted"),
-        finished_at=job.moment("finished"),
-        cancel_asked_at=job.moment("cancel"),
-        failure=read_failure(job.text("failure")),
-        reason=job.text("reason"),
-        result=job.text("result"),
-        worker_id=job.text("worker"),
-        worker_ids=job.text("workers"),
-        progress=job.text("progress"),
-        ctx=job.text("ctx"),
-        attempts=job.attempts,
-    )
+        job.spec, job.state, int(told("rank", 0)), job.attempt, int(told("tries", 0)),
+        int(told("lost", 0)), enqueued or read_moment(0), eligible, claimed, started, attempted,
+        finished, canceled, read_failure(told("failure")), told("reason"), told("result"),
+        told("worker"), told("workers"), told("progress"), told("ctx"), job.attempts,
+    )  # fmt: skip

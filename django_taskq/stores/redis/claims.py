@@ -11,7 +11,7 @@ from django_taskq.jobs.fairness import Handed
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.origin import NO_ORIGIN
 from django_taskq.jobs.tenants import Tenants
-from django_taskq.stores.redis.codec import read_attempts, read_moment, read_spec, write_lane
+from django_taskq.stores.redis.codec import read_attempts, read_moment, spec_of, write_lane
 from django_taskq.stores.redis.hands import Hand, Hands
 from django_taskq.stores.redis.rulings import Rulings
 from django_taskq.stores.redis.window import Offer, look_of, offers_of
@@ -183,14 +183,14 @@ def taken_of(told: Any, worker_id: str) -> Taken:
     claimed_at = read_moment(told[1])
     claims = []
     for (
-        attempt, seq, id, stored, enqueued, tries, lost, started, workers, metadata, ctx, attempts,
+        attempt, seq, id, values, enqueued, tries, lost, started, workers, metadata, ctx, attempts,
         ends,
     ) in json.loads(told[3]):  # fmt: skip
-        spec = read_spec(id, stored, metadata or None)
+        spec = spec_of(id, values, metadata or None)
         origin = spec.origin or NO_ORIGIN
         claim = Claim(
             int(seq), id, spec.task, spec.args, spec.kwargs, spec.queue, spec.tenant,
-            spec.priority, int(attempt), int(tries), int(lost), spec.max_tries,
+            spec.priority, attempt, tries, lost, spec.max_tries,
             worker_id, read_moment(enqueued), spec.run_after, claimed_at,
             read_moment(started) if started else None, workers or None, spec.metadata,
             spec.options, ctx or None, spec.trace, origin.run_id, origin.node, origin.map_index,

@@ -70,11 +70,16 @@ def write_spec(spec: JobSpec) -> str:
 
 
 def read_spec(id: str, stored: str | bytes, metadata: str | None) -> JobSpec:
-    """Read what `write_spec` returned; what a later release adds to it is passed over."""
+    """Read what `write_spec` returned."""
+    return spec_of(id, json.loads(stored), metadata)
+
+
+def spec_of(id: str, values: list[Any], metadata: str | None) -> JobSpec:
+    """Return a spec from its values; what a later release adds to them is passed over."""
     (
         task, args, kwargs, queue, tenant, priority, run_after, max_tries, options, gate, task_id,
         key, trace, origin, *_,
-    ) = json.loads(stored)  # fmt: skip
+    ) = values  # fmt: skip
     return JobSpec(
         id, task, args, kwargs, queue, tenant, priority,
         None if run_after is None else read_moment(run_after),

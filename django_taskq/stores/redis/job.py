@@ -27,16 +27,16 @@ class RedisJob:
     """The fields of one job, and what was changed of them since they were read.
 
     `state`, `attempt` and `rev` are as they were read: a change is written only where they still
-    are. What is changed shows at once in what the methods return.
+    are. What is changed shows at once in `fields` and in what the methods return.
     """
 
     def __init__(self, told: bytes) -> None:
         words: list[str] = json.loads(told)
         self.seq = words[0]
-        self._fields = dict(zip(words[1::2], words[2::2], strict=True))
-        self.before = self._fields["state"]
+        self.fields = dict(zip(words[1::2], words[2::2], strict=True))
+        self.before = self.fields["state"]
         self.attempt = self.number("attempt")
-        self.rev = self._fields.get("rev", "0")
+        self.rev = self.fields.get("rev", "0")
         self.changed: dict[str, str] = {}
         self.dropped: dict[str, None] = {}
 
@@ -45,44 +45,44 @@ class RedisJob:
     @property
     def id(self) -> str:
         """The public id."""
-        return self._fields["id"]
+        return self.fields["id"]
 
     @property
     def state(self) -> State | str:
         """The state, as it is or will be."""
-        return read_state(self._fields["state"])
+        return read_state(self.fields["state"])
 
     @property
     def spec(self) -> JobSpec:
         """What the job came as, with its metadata as they are."""
-        return read_spec(self.id, self._fields["spec"], self.text("metadata"))
+        return read_spec(self.id, self.fields["spec"], self.text("metadata"))
 
     @property
     def attempts(self) -> tuple[AttemptRecord, ...]:
         """What is kept of its attempts."""
-        return read_attempts(self._fields.get("attempts"))
+        return read_attempts(self.fields.get("attempts"))
 
     @property
     def is_begun(self) -> bool:
         """Whether the function of the present attempt is known to have started."""
-        return "begun" in self._fields
+        return "begun" in self.fields
 
     def text(self, field: str) -> str | None:
         """Return a field, None where it is not there."""
-        return self._fields.get(field)
+        return self.fields.get(field)
 
     def number(self, field: str) -> int:
         """Return a number, 0 where it is not there."""
-        return int(self._fields.get(field, 0))
+        return int(self.fields.get(field, 0))
 
     def moment(self, field: str) -> datetime | None:
         """Return a moment, None where it is not there."""
-        stored = self._fields.get(field)
+        stored = self.fields.get(field)
         return None if stored is None else read_moment(stored)
 
     def is_held(self, worker_id: str, attempt: int) -> bool:
         """Tell whether a worker holds it in this attempt."""
-        fields = self._fields
+        fields = self.fields
         return (
             fields["state"] == State.RUNNING
             and self.attempt == attempt
@@ -95,12 +95,12 @@ class RedisJob:
         """Change fields; None takes one away."""
         for field, value in values.items():
             if value is None:
-                self._fields.pop(field, None)
+                self.fields.pop(field, None)
                 self.changed.pop(field, None)
                 self.dropped[field] = None
                 continue
             text = str(write_moment(value)) if isinstance(value, datetime) else str(value)
-            self._fields[field] = self.changed[field] = text
+            self.fields[field] = self.changed[field] = text
             self.dropped.pop(field, None)
 
     def keep(self, attempt: AttemptRecord | None) -> None:
@@ -151,7 +151,7 @@ class RedisJob:
             lost=self.number("lost"),
             max_tries=spec.max_tries,
             run_after=spec.run_after,
-            enqueued_at=read_moment(self._fields["enqueued"]),
+            enqueued_at=read_moment(self.fields["enqueued"]),
             eligible_at=self.moment("eligible"),
             due_at=self.moment("due"),
             claimed_at=self.moment("claimed"),

@@ -13,6 +13,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from django_taskq.jobs.clock import given_clock
 from django_taskq.jobs.epochs import EpochLost
 from django_taskq.stores.redis.codec import write_moment
+from django_taskq.stores.redis.connections import Connections
 from django_taskq.stores.redis.keys import Keys
 
 type Argument = str | bytes | int | float
@@ -54,6 +55,7 @@ class Scripts:
         self, client: Callable[[], Any], keys: Keys, clock: Callable[[], datetime] | None
     ) -> None:
         self.client = client
+        self._connections = Connections(client)
         self.keys = keys
         self._clock = clock
         self._epoch: Callable[[], int | None] | None = None
@@ -77,7 +79,8 @@ class Scripts:
             guard, now = "epoch", f"{'' if epoch is None else epoch}/{now}"
         try:
             try:
-                return client.evalsha(digest_of(name, flags, guard), 1, tag, now, *arguments)
+                digest = digest_of(name, flags, guard)
+                return self._connections.run("EVALSHA", digest, 1, tag, now, *arguments)
             except NoScriptError:
                 # Redis has been started anew, or its scripts were flushed.
                 return client.eval(text_of(name, flags, guard), 1, tag, now, *arguments)
@@ -88,6 +91,7 @@ class Scripts:
         """Give up the connections that nobody uses; the next run opens new ones."""
         if not self._is_used:
             return
+        self._connections.close()
         pool = self.client().connection_pool
         if isinstance(pool, BlockingConnectionPool):
             # Before redis-py 8 it knows no other way than all of them.

@@ -3,10 +3,8 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from threading import Event
 from typing import Any, ClassVar
 
-from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
 from django_taskq.jobs.amendment import Amendment
@@ -19,6 +17,7 @@ from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rollups import Rollup, Span, Trend
 from django_taskq.jobs.rules import Rules
@@ -42,6 +41,7 @@ from django_taskq.stores.redis.inserts import Inserts
 from django_taskq.stores.redis.keys import Keys
 from django_taskq.stores.redis.leases import Leases
 from django_taskq.stores.redis.moves import Moves
+from django_taskq.stores.redis.outlooks import Outlooks
 from django_taskq.stores.redis.reads import Reads
 from django_taskq.stores.redis.rulings import Rulings
 from django_taskq.stores.redis.scripts import Scripts
@@ -53,9 +53,6 @@ logger = logging.getLogger("django_taskq.stores")
 
 # With so many ended jobs that are not archived a worker archives some before it ends more.
 MOST_ENDED = 20_000
-ROOM = 2000
-# Seconds that it waits where it cannot.
-STAND_BACK = 0.05
 
 
 class RedisStore(Store):
@@ -92,6 +89,7 @@ class RedisStore(Store):
         self._leases = Leases(scripts, moves, options.lease, options.max_lost)
         self._changes = Changes(scripts, moves, archive, options.priority_aging)
         self._reads = Reads(alias, scripts, moves, archive)
+        self._outlooks = Outlooks(alias, self._rulings, archive)
         self._wakeups = Wakeups(scripts)
         self._archiver = Archiver(scripts, moves, archive)
 
@@ -152,7 +150,7 @@ class RedisStore(Store):
     def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
         """Write how attempts ended; return each job's new state, or None where refused."""
         if self._finishes.ended_here > MOST_ENDED:
-            self._make_room()
+            self._archiver.make_room(MOST_ENDED)
         limited = self._rulings.has_limits
         states = self._finishes.finish(worker_id, outcomes, is_limited=limited)
         self._settle(worker_id, [(outcome.seq, seconds_of(outcome)) for outcome in outcomes])
@@ -259,18 +257,6 @@ class RedisStore(Store):
         count = self._archive.prune(limit)
         return count + self.xcoms.prune(limit - count)
 
-    def _make_room(self) -> None:
-        """Archive before more jobs end, or Redis would fill: rows are written slower than they end.
-
-        Where somebody else is at it, or the database is gone, a short wait has to do.
-        """
-        try:
-            if self.archive(ROOM):
-                return
-        except DatabaseError as error:
-            logger.warning("Ended jobs of %r stay in Redis for now: %s", self.alias, error)
-        Event().wait(STAND_BACK)
-
     # What callers and operators ask for.
 
     def cancel(self, ids: Sequence[str]) -> list[Change]:
@@ -296,6 +282,11 @@ class RedisStore(Store):
     def insights(self) -> Insights:
         """Return live numbers."""
         return self._reads.insights()
+
+    def outlook(self, id: str) -> Outlook | None:
+        """Return what stands between a job and its start, by what operators say now."""
+        self.refresh()
+        return self._outlooks.of(id)
 
     def count(self, counted: Sequence[Counts]) -> None:
         """Add what a worker has counted of attempts to the roll-ups, which are rows."""

@@ -101,17 +101,33 @@ class Wakeups:
         deadline = None if timeout is None else monotonic() + timeout
         waiter = new_id()
         told = self._scripts.keys.name("told:", waiter)
+        has_heard_all = False
         try:
             while self._open(waiter, known):
-                left = LONGEST_BLOCK if deadline is None else deadline - monotonic()
-                if left <= 0:
-                    return False
-                # One end is enough to look again: most wait for one job alone.
-                self._scripts.client().blpop([told], timeout=max(0.001, min(left, LONGEST_BLOCK)))
+                has_heard_all, is_over = self._hear(told, set(known), deadline)
+                if has_heard_all or is_over:
+                    return has_heard_all
             return True
         finally:
-            with suppress(RedisError):
-                self._scripts.client().delete(told)
+            # Each end is told once: a list that has told of all of them is gone.
+            if not has_heard_all:
+                with suppress(RedisError):
+                    self._scripts.client().delete(told)
+
+    def _hear(self, told: str, open_: set[str], deadline: float | None) -> tuple[bool, bool]:
+        """Take ends from a list until there is silence for a while; return whether all these jobs
+        have ended, and whether the time is over.
+        """
+        client = self._scripts.client()
+        while open_:
+            left = LONGEST_BLOCK if deadline is None else deadline - monotonic()
+            if left <= 0:
+                return False, True
+            heard = client.blpop([told], timeout=max(0.001, min(left, LONGEST_BLOCK)))
+            if heard is None:
+                return False, False
+            open_.discard(heard[1].decode())
+        return True, False
 
     def listen(self, waiter: str, ids: Sequence[str]) -> None:
         """Have somebody told of the ends of jobs from now on, for a minute."""

@@ -1,4 +1,4 @@
-"""django_taskq itself, from the working tree: database backend, thread pool, process pool."""
+"""django_taskq itself, from the working tree: its backends, each on what it is made for."""
 
 from __future__ import annotations
 
@@ -114,6 +114,37 @@ class OurDatabasePeer(OurPeer):
         )
 
 
+class OurRedisPeer(OurDatabasePeer):
+    """Jobs in Redis alone until they end; the rows of ended ones go to SQLite."""
+
+    settings = {
+        "INSTALLED_APPS": ["django_taskq"],
+        "CACHES": {"default": {"BACKEND": "django_redis.cache.RedisCache"}},
+        "TASKS": {
+            "default": {
+                "BACKEND": "django_taskq.backends.RedisBackend",
+                "OPTIONS": {"DURABLE": False},
+            }
+        },
+    }
+
+    def open(self) -> None:
+        where = f"redis://{self.place.host}:{self.place.port}/0"
+        self.settings["CACHES"]["default"]["LOCATION"] = where
+        super().open()
+
+    def finished(self, total: int) -> int:
+        lanes = self._insights().lanes
+        return total - sum(lane.count for lane in lanes if lane.state in {"READY", "RUNNING"})
+
+    def workers(self) -> int:
+        return len(self._insights().workers)
+
+    @staticmethod
+    def _insights() -> Any:
+        return import_string("django_taskq.control.store_of")("default").insights()
+
+
 class OurPoolPeer(OurPeer, PoolPeer):
     """As many threads as django-tasks-local has."""
 
@@ -173,6 +204,7 @@ class OurProcessPoolPeer(OurPoolPeer):
 PEERS = {
     "postgresql": OurDatabasePeer,
     "sqlite": OurDatabasePeer,
+    "redis": OurRedisPeer,
     "memory": OurPoolPeer,
     "processes": OurProcessPoolPeer,
 }

@@ -1,7 +1,11 @@
-"""django-q2 with its ORM broker: a cluster of one worker beside a pusher and a monitor."""
+"""django-q2: a cluster of one worker beside a pusher and a monitor, results kept as rows.
+
+Its broker is the ORM, or Redis.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -56,4 +60,18 @@ class Q2Peer(DjangoPeer):
         Event().wait()
 
 
-PEER = Q2Peer
+class Q2RedisPeer(Q2Peer):
+    """Keeps its broker, as django-q2 advises: else each call makes one, and a connection."""
+
+    def open(self) -> None:
+        cluster = {
+            name: value for name, value in self.settings["Q_CLUSTER"].items() if name != "orm"
+        }
+        cluster["redis"] = {"host": self.place.host, "port": self.place.port, "db": 0}
+        self.settings = {**self.settings, "Q_CLUSTER": cluster}
+        super().open()
+        broker = import_string("django_q.brokers.get_broker")()
+        self.noop = partial(self.noop, broker=broker)
+
+
+PEERS = {"postgresql": Q2Peer, "redis": Q2RedisPeer}

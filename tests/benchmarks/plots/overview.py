@@ -32,8 +32,8 @@ def overview(kept: Kept) -> Iterator[str]:
         for verdict in goal.judge(kept.runs):
             figure, kind, value = verdict.what.split(", ", 2)
             found.setdefault((figure, value), {})[kind] = verdict
-    yield "| what | goal | PostgreSQL | SQLite | thread pool |"
-    yield "|---|---:|---:|---:|---:|"
+    yield "| what | goal | PostgreSQL | SQLite | Redis | thread pool |"
+    yield "|---|---:|---:|---:|---:|---:|"
     for key, what in WHAT.items():
         verdicts = found.get(key, {})
         if verdicts:

@@ -168,6 +168,16 @@ class Foreseeing:
         join(frozen)
         assert why(frozen, id).startswith("It was due at ")
 
+    def test_ended_jobs_say_so(self, store: Store) -> None:
+        join(store)
+        id: Any = insert(store)
+        finish(store, success(claim_one(store)))
+        assert why(store, id).startswith("It has ended as SUCCESSFUL at ")
+
+
+class ForeseeingUpstreams:
+    """The same about jobs that wait for others."""
+
     def test_only_upstreams_that_are_open_are_told(self, store: Store) -> None:
         join(store)
         ups = insert_many(store, MOST_UPSTREAMS + 3)
@@ -177,9 +187,3 @@ class Foreseeing:
         assert why(store, child) == f"It waits for job {ups[-2]} ({TASK}, READY) and 1 other."
         finish(store, failure(claim_one(store)))
         assert why(store, child).startswith(f"Job {ups[-2]}, which this one waits for, failed.")
-
-    def test_ended_jobs_say_so(self, store: Store) -> None:
-        join(store)
-        id: Any = insert(store)
-        finish(store, success(claim_one(store)))
-        assert why(store, id).startswith("It has ended as SUCCESSFUL at ")

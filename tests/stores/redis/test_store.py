@@ -32,6 +32,7 @@ from tests.stores.jobs import (
     insert_later,
     insert_many,
     join,
+    lose,
     record,
     retry,
     spec,
@@ -212,6 +213,31 @@ def test_who_ends_more_than_is_archived_archives(
     assert redis_client().zcard(store.scripts.keys.name("ended")) <= 4
 
 
+def test_who_ends_more_than_is_archived_waits_for_the_one_that_is_at_it(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched:
+        """Counts the short waits, and lets the other one be done after the third."""
+
+        waits = 0
+
+        def wait(self, seconds: float) -> None:
+            self.waits += 1
+            if self.waits == 3:
+                store.scripts.run("turn", "other", 0)
+
+    monkeypatch.setattr("django_taskq.stores.redis.store.MOST_ENDED", 1)
+    watched = Watched()
+    monkeypatch.setattr("django_taskq.stores.redis.archiver._NEVER", watched)
+    insert_many(store, 3)
+    first, second, third = claim(store, 3)
+    finish(store, success(first), success(second))
+    store.scripts.run("turn", "other", 30_000)
+    finish(store, success(third))
+    assert watched.waits == 3
+    assert redis_client().zcard(store.scripts.keys.name("ended")) == 1
+
+
 # A Redis that forgets.
 
 
@@ -265,6 +291,22 @@ def test_jobs_that_redis_has_evicted_hold_nobody_up(store: Any) -> None:
     assert claim(store, 5) == []
     store.archive(10)
     assert store.archive(10) == 0
+
+
+def test_what_was_evicted_of_suspects_and_hands_is_passed_over(store: Any) -> None:
+    join(store)
+    insert_many(store, 4)
+    first, second, *held = claim(store, 4)
+    lose(store, first, second)
+    for claimed in (first, held[0]):
+        redis_client().delete(store.scripts.keys.name("job:", f"{claimed.seq:016d}"))
+
+    counted = {lane.state: lane.count for lane in store.insights().lanes}
+    assert counted == {"READY": 1, "RUNNING": 1}
+    assert store.outlook(first.id) is None
+    assert [claimed.id for claimed in claim(store, 5, suspects=True)] == [second.id]
+    assert claim(store, 5, suspects=True) == []
+    assert finish(store, success(held[0]), success(held[1])) == [None, State.SUCCESSFUL]
 
 
 # What it does a piece at a time, so that Redis serves others in between.

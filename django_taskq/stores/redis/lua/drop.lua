@@ -6,21 +6,29 @@
 --
 -- Returns how many.
 
-local gone = {}
+local names, ids, ended = {}, {}, {}
 local have_values = redis.call('EXISTS', P .. 'spaces') == 1
 for at = 2, #ARGV, 3 do
-  local job = load_job(ARGV[at])
-  if job and ENDED[job.state] and job.attempt == ARGV[at + 1] and job.rev == ARGV[at + 2] then
-    if have_values then
-      outlive(job.id, job.attempt)
-    end
-    redis.call('DEL', P .. 'job:' .. job.seq)
-    redis.call('ZREM', P .. 'jobs', job.id)
-    redis.call('ZREM', P .. 'ended', job.seq)
-    gone[#gone + 1] = job.seq
-  elseif not job then
+  local seq = ARGV[at]
+  local name = P .. 'job:' .. seq
+  local job = redis.call('HMGET', name, 'state', 'attempt', 'rev', 'id')
+  if not job[1] then
     -- Evicted: there is nothing left to keep.
-    redis.call('ZREM', P .. 'ended', ARGV[at])
+    ended[#ended + 1] = seq
+  elseif ENDED[job[1]] and (job[2] or '0') == ARGV[at + 1] and (job[3] or '0') == ARGV[at + 2] then
+    if have_values then
+      outlive(job[4], job[2] or '0')
+    end
+    names[#names + 1], ids[#ids + 1], ended[#ended + 1] = name, job[4], seq
   end
 end
-return #gone
+for first = 1, #ended, 1000 do
+  local last = math.min(#ended, first + 999)
+  redis.call('ZREM', P .. 'ended', unpack(ended, first, last))
+  if first <= #names then
+    last = math.min(#names, first + 999)
+    redis.call('ZREM', P .. 'jobs', unpack(ids, first, last))
+    redis.call('DEL', unpack(names, first, last))
+  end
+end
+return #names

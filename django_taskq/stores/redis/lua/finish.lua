@@ -38,9 +38,9 @@ for at = 4, #ARGV, 9 do
         end
       end
     end
-    for offset, field in pairs(OPTIONAL) do
+    for offset = 6, 8 do
       if ARGV[at + offset] ~= '' then
-        written[#written + 1] = field
+        written[#written + 1] = OPTIONAL[offset]
         written[#written + 1] = ARGV[at + offset]
       end
     end

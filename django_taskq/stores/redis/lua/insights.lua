@@ -14,6 +14,15 @@ local function add(state, queue, tenant, by)
   counts[field][4] = counts[field][4] + by
 end
 
+-- One that was evicted is in no lane that anybody knows.
+local function add_job(state, seq)
+  local lane = redis.call('HGET', P .. 'job:' .. seq, 'lane')
+  if lane then
+    local at = parts_of(lane)
+    add(state, at.queue, at.tenant, 1)
+  end
+end
+
 local function look_at(seq)
   local job = redis.call('HMGET', P .. 'job:' .. seq, 'state', 'eligible')
   local since = job[1] == 'READY' and tonumber(job[2])
@@ -23,8 +32,7 @@ local function look_at(seq)
 end
 
 for _, seq in ipairs(redis.call('ZRANGE', P .. 'suspects', 0, -1)) do
-  local at = parts_of(redis.call('HGET', P .. 'job:' .. seq, 'lane'))
-  add('READY', at.queue, at.tenant, 1)
+  add_job('READY', seq)
   look_at(seq)
 end
 local first = redis.call('ZRANGE', P .. 'jobs', 0, ARGV[2] - 1, 'WITHSCORES')
@@ -41,8 +49,7 @@ for n = 1, #waiting, 2 do
 end
 for _, worker in ipairs(redis.call('SMEMBERS', P .. 'hands')) do
   for _, seq in ipairs(redis.call('SMEMBERS', P .. 'hand:' .. worker)) do
-    local at = parts_of(redis.call('HGET', P .. 'job:' .. seq, 'lane'))
-    add('RUNNING', at.queue, at.tenant, 1)
+    add_job('RUNNING', seq)
   end
 end
 

@@ -58,7 +58,7 @@ end
 
 -- How many run. Read once and written once in a script, however many jobs it moves.
 
-local counts, moved = {}, {}
+local counts, groups = {}, {}
 local function running(key)
   local count = counts[key]
   if not count then
@@ -68,17 +68,34 @@ local function running(key)
   return count
 end
 
-local function count(task, lane, schedule, by)
-  local at = parts_of(lane)
-  local keys = {'task:' .. task, 'tenant:' .. at.tenant, 'queue:' .. at.queue}
-  if schedule then
-    keys[4] = 'schedule_id:' .. schedule
+-- Jobs of one task, lane and schedule count under the same keys, which are written once.
+local function group_of(task, lane, schedule)
+  local of_lane = groups[lane]
+  if not of_lane then
+    of_lane = {}
+    groups[lane] = of_lane
   end
-  for _, key in ipairs(keys) do
-    if counts[key] then
-      counts[key] = counts[key] + by
+  local name = schedule and task .. ' ' .. schedule or task
+  local group = of_lane[name]
+  if not group then
+    local at = parts_of(lane)
+    group = {'task:' .. task, 'tenant:' .. at.tenant, 'queue:' .. at.queue, by = 0}
+    if schedule then
+      group[4] = 'schedule_id:' .. schedule
     end
-    moved[key] = (moved[key] or 0) + by
+    of_lane[name] = group
+  end
+  return group
+end
+
+local function count(task, lane, schedule, by)
+  local group = group_of(task, lane, schedule)
+  group.by = group.by + by
+  for n = 1, #group do
+    local known = counts[group[n]]
+    if known then
+      counts[group[n]] = known + by
+    end
   end
 end
 
@@ -192,6 +209,14 @@ local function enter(job, at)
 end
 
 local function settle()
+  local moved = {}
+  for _, of_lane in pairs(groups) do
+    for _, group in pairs(of_lane) do
+      for _, key in ipairs(group) do
+        moved[key] = (moved[key] or 0) + group.by
+      end
+    end
+  end
   for key, by in pairs(moved) do
     if by ~= 0 and redis.call('HINCRBY', P .. 'running', key, by) == 0 then
       redis.call('HDEL', P .. 'running', key)

@@ -27,8 +27,12 @@ local function take(served)
   while #taken < wanted do
     local page = redis.call('ZRANGE', P .. 'suspects', from, from + PAGE - 1)
     for _, seq in ipairs(page) do
-      local at = parts_of(redis.call('HGET', P .. 'job:' .. seq, 'lane'))
-      if #taken < wanted and may_be_served(at, served) and may_start(bounds_of(at)) then
+      local lane = redis.call('HGET', P .. 'job:' .. seq, 'lane')
+      local at = lane and parts_of(lane)
+      if not at then
+        -- Evicted: its number is all that was left of it.
+        redis.call('ZREM', P .. 'suspects', seq)
+      elseif #taken < wanted and may_be_served(at, served) and may_start(bounds_of(at)) then
         redis.call('ZREM', P .. 'suspects', seq)
         hand_out(seq, worker, at)
       else
