@@ -54,16 +54,19 @@ _DOWNSTREAMS = "SELECT DISTINCT downstream_id FROM taskq_dependency WHERE upstre
 # Tell whether anybody does.
 _HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id IN ({seqs}) LIMIT 1"
 
-# Tell whether one of these jobs counts otherwise than it stands. Inputs: as above.
-HAS_STALE = """
-SELECT 1
-FROM taskq_dependency AS dependency
-JOIN taskq_job AS job ON job.seq = dependency.upstream_id
-WHERE upstream_id IN ({seqs}) AND COALESCE(counted_as, '') <> CASE
+# How a job counts for those that wait for it, '' while that is open.
+STANDS = """CASE
     WHEN job.state IN ('SUCCESSFUL', 'FAILED', 'SKIPPED', 'CANCELED') THEN LOWER(job.state)
     WHEN job.state = 'DEFERRED' AND job.is_blocked THEN 'blocked'
     ELSE ''
-END
+END"""
+
+# Tell whether one of these jobs counts otherwise than it stands. Inputs: as above.
+_HAS_STALE = f"""
+SELECT 1
+FROM taskq_dependency AS dependency
+JOIN taskq_job AS job ON job.seq = dependency.upstream_id
+WHERE upstream_id IN ({{seqs}}) AND COALESCE(counted_as, '') <> {STANDS}
 LIMIT 1
 """
 
@@ -142,7 +145,7 @@ class Ripples:
 
     def has_stale(self, sources: Sequence[int]) -> bool:
         """Tell whether one of these jobs counts otherwise than it stands."""
-        return bool(self._ask(HAS_STALE, sources))
+        return bool(self._ask(_HAS_STALE, sources))
 
     def _settle(
         self, locked: "_Locked", edges: str, seqs: Sequence[int], also: Sequence[int] = ()

@@ -38,8 +38,8 @@ WHERE job.seq = given.seq AND {is_running} AND job.attempt = given.attempt
 RETURNING job.seq, job.attempt, job.state
 """
 
-# That a job runs; the second in words that no partial index is made for. By the one of running jobs
-# the planner would look at all that a worker has held lately to find a single one.
+# That a job runs; for a single one in words that no partial index is made for. By that of running
+# jobs the planner would look at all that a worker has held lately, to find one by its key.
 _RUNS = "job.state = 'RUNNING'"
 _RUNS_AS_ONE = "COALESCE(job.state, '') = 'RUNNING'"
 
@@ -182,7 +182,10 @@ class PostgresqlFinishes(Finishes):
         write_given = given_row if is_one else given_rows
         given = write_given(_PLAIN_TYPES, _plain_columns(outcomes), values)
         ended = _SUCCEED.format(
-            now=place.clock.steady_sql, given=given, is_running=_RUNS_AS_ONE, alone=SIMPLE
+            now=place.clock.steady_sql,
+            given=given,
+            is_running=_RUNS_AS_ONE if is_one else _RUNS,
+            alone=SIMPLE,
         )
         freed = end_and_free(place, ended, values, heir, is_one=is_one)
         self._ripples.expects_edges = freed.has_edges

@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from django_taskq.stores.database.edges import NewEdge
-from django_taskq.stores.database.ripples import HAS_STALE, Ripples
+from django_taskq.stores.database.ripples import STANDS, Ripples
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
 from django_taskq.stores.database.vendors.postgresql.sessions import ask
 
 # Tell whether anything waits for one of these jobs. Input: seqs.
 _HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id = ANY(%s::bigint[]) LIMIT 1"
 
+# Tell whether one of these jobs counts otherwise than it stands. Input: seqs. How it stands is looked
+# up by its key, whatever the planner thinks of the tables.
+_HAS_STALE = f"""
+SELECT 1 FROM taskq_dependency
+WHERE upstream_id = ANY(%s::bigint[]) AND COALESCE(counted_as, '') <> (
+    SELECT {STANDS} FROM taskq_job AS job WHERE job.seq = upstream_id
+)
+LIMIT 1
+"""
 
 _TYPES = {
     "downstream_id": "bigint", "upstream_id": "bigint", "upstream_public_id": "uuid",
@@ -40,6 +49,5 @@ class PostgresqlRipples(Ripples):
 
     def has_stale(self, sources: Sequence[int]) -> bool:
         """Tell whether one of these jobs counts otherwise than it stands."""
-        if len(sources) > 1:
-            return super().has_stale(sources)
-        return bool(ask(self.place, HAS_STALE.format(seqs="%s"), list(sources), is_often=True))
+        seqs = [f"{{{','.join(map(str, sources))}}}"]
+        return bool(ask(self.place, _HAS_STALE, seqs, is_often=len(sources) == 1))
