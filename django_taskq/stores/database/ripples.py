@@ -222,8 +222,12 @@ class Ripples:
                 self.place.jobs().filter(pk__in=chunk).update(**columns)
         if any(move.decision is Decision.RUN for move in ripple.moves.values()):
             self._announce()
-        if ripple.moves and self.on_moved is not None:
-            self.on_moved(sorted(ripple.moves))
+        self.tell_moved(sorted(ripple.moves))
+
+    def tell_moved(self, seqs: Sequence[int]) -> None:
+        """Tell whoever asked for it which jobs were moved; in the transaction that moved them."""
+        if seqs and self.on_moved is not None:
+            self.on_moved(seqs)
 
     def _columns(
         self, move: Move, rule: TriggerRule, upstream: str, row: Deferred, now: datetime

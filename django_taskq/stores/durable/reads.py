@@ -1,12 +1,12 @@
 """Looking at jobs: rows, and over them what the line says of those that have not ended."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from django_taskq.jobs.backlogs import BacklogQuery, Backlogs
+from django_taskq.jobs.backlogs import Backlog, BacklogQuery, Backlogs
 from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.glance import Glance
 from django_taskq.jobs.insights import Insights
@@ -16,7 +16,7 @@ from django_taskq.jobs.run import OVER, RunRecord, Tally
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
 from django_taskq.stores.durable.handover import Handover
-from django_taskq.stores.pairing import Hold, Line, Rows
+from django_taskq.stores.pairing import HandedJob, Hold, Line, Rows
 
 # In these states a row may not know where its job stands.
 _MOVING = frozenset({State.READY, State.SCHEDULED, State.RUNNING})
@@ -81,15 +81,12 @@ class Reads:
         found = self._rows.runs(wanted)
         if all(run.status in OVER for run in found):
             return found
-        running = self._handover.ask(self._line.running) or []
-        # Those of them whose rows say that they wait.
         begun: dict[str, Counter[State | str]] = {}
-        for jobs in self._rows.read(running):
-            for job in jobs:
-                run_id = None if job.spec.origin is None else job.spec.origin.run_id
-                if run_id is not None and job.state in _WAITING:
-                    begun.setdefault(run_id, Counter())[job.state] += 1
-        return [_begun(run, begun[run.id]) if run.id in begun else run for run in found]
+        for job in self._begun():
+            run_id = None if job.spec.origin is None else job.spec.origin.run_id
+            if run_id is not None:
+                begun.setdefault(run_id, Counter())[job.state] += 1
+        return [_run_begun(run, begun[run.id]) if run.id in begun else run for run in found]
 
     def spent(self, keys: Sequence[str]) -> tuple[dict[str, int], dict[str, datetime | None]]:
         """Tell what limits have spent; nothing where the line does not answer."""
@@ -122,10 +119,15 @@ class Reads:
         return replace(rows, counts=counts, workers=line.workers)
 
     def backlogs(self, wanted: BacklogQuery) -> Backlogs:
-        """Return backlogs as rows tell of them, where what has just begun counts as ready yet."""
+        """Return backlogs as rows tell of them, but for what has begun without their knowledge."""
         line = self._handover.ask(partial(self._line.glance, 0))
-        workers = () if line is None else line.workers
-        return self._rows.backlogs(wanted)._replace(workers=workers)
+        told = self._rows.backlogs(wanted)
+        by_tenant = dict(told.by_tenant)
+        for job in self._begun():
+            tenant, queue = job.spec.tenant, job.spec.queue
+            if tenant in by_tenant and wanted.queue in (None, queue):
+                by_tenant[tenant] = _with_begun(by_tenant[tenant], job.state)
+        return told._replace(by_tenant=by_tenant, workers=() if line is None else line.workers)
 
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start."""
@@ -135,6 +137,11 @@ class Reads:
         line = self._handover.ask(self._line.insights)
         (record,) = self._seen([outlook.record])
         return replace(outlook, record=record, workers=() if line is None else line.workers)
+
+    def _begun(self) -> Iterator[HandedJob]:
+        """Yield the jobs that run though their rows say that they wait."""
+        for jobs in self._rows.read(self._handover.ask(self._line.running) or []):
+            yield from (job for job in jobs if job.state in _WAITING)
 
     def _seen(self, records: list[JobRecord]) -> list[JobRecord]:
         seen = self._look([record.id for record in records if record.state in _MOVING])
@@ -171,7 +178,17 @@ def _overlaid(record: JobRecord, hold: Hold | None) -> JobRecord:
     return record
 
 
-def _begun(run: RunRecord, begun: Counter[State | str]) -> RunRecord:
+def _with_begun(backlog: Backlog, state: State | str) -> Backlog:
+    """Return a backlog of which one job runs that was counted in another state."""
+    depth = backlog.depth
+    counted = "ready" if state == State.READY else "scheduled"
+    waiting = max(0, getattr(depth, counted) - 1)
+    return backlog._replace(
+        depth=depth._replace(**{counted: waiting, "running": depth.running + 1})
+    )
+
+
+def _run_begun(run: RunRecord, begun: Counter[State | str]) -> RunRecord:
     """Return a run of which some jobs run that wait by their rows."""
     counts = Counter({each[:3]: each.count for each in run.tallies})
     for state, moved in begun.items():

@@ -139,8 +139,8 @@ class Amending:
         ready, later = insert(store, queue="mail"), insert_later(store, queue="mail")
         store.amend([ready, later], Amendment("video"))
 
-        depths = store.insights().depths
-        assert {(depth.queue, str(depth.state), depth.count) for depth in depths} == {
+        lanes = store.insights().lanes
+        assert {(lane.queue, str(lane.state), lane.count) for lane in lanes} == {
             ("video", "READY", 1),
             ("video", "SCHEDULED", 1),
         }

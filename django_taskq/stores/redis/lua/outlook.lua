@@ -26,11 +26,12 @@ if not ENDED[job.state] then
   local found = redis.call('ZREVRANGE', P .. 'workers', 0, ARGV[8] - 1, 'WITHSCORES')
   for n = 1, #found, 2 do
     local known = redis.call(
-      'HMGET', P .. 'worker:' .. found[n], 'info', 'joined', 'beat', 'progress', 'memory'
+      'HMGET', P .. 'worker:' .. found[n], 'info', 'joined', 'beat', 'progress', 'memory',
+      'stop'
     )
     workers[#workers + 1] = {
       found[n], found[n + 1], redis.call('SCARD', P .. 'hand:' .. found[n]), known[1], known[2],
-      known[3], known[4], known[5] or '',
+      known[3], known[4], known[5] or '', known[6] or '',
     }
   end
 end

@@ -189,8 +189,9 @@ class PostgresqlFinishes(Finishes):
         )
         freed = end_and_free(place, ended, values, heir, is_one=is_one)
         self._ripples.expects_edges = freed.has_edges
-        if freed.has_ready:
+        if freed.ready:
             self._announce()
+            self._ripples.tell_moved(freed.ready)
         return freed
 
     def _write_and_spread(

@@ -84,12 +84,12 @@ freed AS (
 )
 """
 
-# Result: seq and attempt of those that were ended; whether any has dependents; how many are ready.
+# Result: seq and attempt of those that were ended, and whether any has dependents; a row for each job
+# that is ready now, with its seq behind that.
 _TOLD = """
-SELECT
-    ended.seq, ended.attempt, EXISTS (SELECT 1 FROM edge),
-    (SELECT count(*) FROM freed WHERE state = 'READY')
-FROM ended
+SELECT NULL::bigint, NULL::integer, true, seq FROM freed WHERE state = 'READY'
+UNION ALL
+SELECT ended.seq, ended.attempt, EXISTS (SELECT 1 FROM edge), NULL::bigint FROM ended
 """
 
 # That the heir may have what is free: there is room for all, and nobody's turn before it.
@@ -108,9 +108,10 @@ _TOLD_AND_HANDED = f"""
 SELECT NULL::bigint, NULL::integer, true, NULL::bigint, handed.* FROM freed AS handed
 WHERE state = 'RUNNING'
 UNION ALL
+SELECT NULL, NULL, true, seq, NULL{", NULL" * len(COLUMNS)} FROM freed WHERE state = 'READY'
+UNION ALL
 SELECT
-    ended.seq, ended.attempt, EXISTS (SELECT 1 FROM edge),
-    (SELECT count(*) FROM freed WHERE state = 'READY'), NULL{", NULL" * len(COLUMNS)}
+    ended.seq, ended.attempt, EXISTS (SELECT 1 FROM edge), NULL, NULL{", NULL" * len(COLUMNS)}
 FROM ended
 """
 _RETURNED = ", ".join(["job.state", *map(returned, COLUMNS)])
@@ -120,13 +121,13 @@ _CLAIMED_AT = 5 + COLUMNS.index("claimed_at")
 class Freed(NamedTuple):
     """Which attempts were ended, what was handed over, and what else has become of it.
 
-    `has_edges` tells whether anything waited, `has_ready` whether a job may be claimed now.
+    `has_edges` tells whether anything waited, `ready` which jobs may be claimed now.
     """
 
     fences: list[tuple[int, int]]
     taken: list[Taken]
     has_edges: bool
-    has_ready: bool
+    ready: list[int]
 
 
 def end_and_free(
@@ -144,10 +145,13 @@ def end_and_free(
     taken = [
         taken_from(row[5:], row[_CLAIMED_AT].replace(tzinfo=UTC), read_at)
         for row in rows
-        if row[0] is None
+        if row[0] is None and row[3] is None
     ]
     return Freed(
-        [row[:2] for row in told], taken, any(row[2] for row in rows), any(row[3] for row in told)
+        [row[:2] for row in told],
+        taken,
+        any(row[2] for row in rows),
+        [row[3] for row in rows if row[3] is not None],
     )
 
 
@@ -156,7 +160,12 @@ def _statement(ended: str, now: str, fits: str | None) -> str:
     """Return the whole statement on one line: drivers take apart a short one but once."""
     if fits is None:
         statement = _TOLD
-        parts = {"fits": "false", "may_have": "false", "handed": "", "returned": "job.state"}
+        parts = {
+            "fits": "false",
+            "may_have": "false",
+            "handed": "",
+            "returned": "job.state, job.seq",
+        }
     else:
         statement = _TOLD_AND_HANDED
         parts = {

@@ -15,7 +15,7 @@ from django_taskq.stores.database.taken import Taken
 from django_taskq.stores.database.vendors.sqlite.freeing import Freed, free
 from django_taskq.stores.database.vendors.sqlite.moments import text_of, zone_of
 
-_NONE = Freed([], has_ready=False)
+_NONE = Freed([], [])
 
 # Find the jobs that a worker still holds. Inputs: seqs as JSON, backend, worker.
 _HOLD = """
@@ -80,8 +80,9 @@ class SqliteFinishes(Finishes):
         if freed is None:
             self._ripples.spread(ended)
             return []
-        if freed.has_ready:
+        if freed.ready:
             self._announce()
+            self._ripples.tell_moved(freed.ready)
         return freed.taken
 
     def hold(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[Held]:

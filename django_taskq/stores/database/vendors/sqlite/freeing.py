@@ -86,10 +86,10 @@ class Waiting(NamedTuple):
 
 
 class Freed(NamedTuple):
-    """What was handed over, and whether any other job may be claimed now."""
+    """What was handed over, and which other jobs may be claimed now."""
 
     taken: list[Taken]
-    has_ready: bool
+    ready: list[int]
 
 
 def free(place: Place, seqs: Sequence[int], heir: Heir | None, now: datetime) -> Freed | None:
@@ -105,7 +105,7 @@ def free(place: Place, seqs: Sequence[int], heir: Heir | None, now: datetime) ->
             if waiting.counted != Standing.SUCCESSFUL and waiting.state == State.DEFERRED
         ]
         if not edges:
-            return Freed([], False)
+            return Freed([], [])
         counts = Counter(waiting.seq for waiting in edges)
         if not all(_is_simple(waiting, counts[waiting.seq]) for waiting in edges):
             return None
@@ -124,11 +124,11 @@ def free(place: Place, seqs: Sequence[int], heir: Heir | None, now: datetime) ->
         if left:
             cursor.execute(_MAKE_READY, (moment, json.dumps(left)))
         if heir is None or not fitting:
-            return Freed([], bool(left))
+            return Freed([], left)
         cursor.execute(_HAND_OVER, (moment, heir.worker_id, moment, json.dumps(fitting)))
         rows = cursor.fetchall()
     read_at = time.monotonic()
-    return Freed([taken_from(row, zone, now, read_at) for row in rows], bool(left))
+    return Freed([taken_from(row, zone, now, read_at) for row in rows], left)
 
 
 def _is_simple(waiting: Waiting, more: int) -> bool:
