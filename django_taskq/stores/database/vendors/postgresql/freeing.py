@@ -84,8 +84,8 @@ freed AS (
 )
 """
 
-# Result: seq and attempt of those that were ended, and whether any has dependents; a row for each job
-# that is ready now, with its seq behind that.
+# Result: seq and attempt of those that were ended, and whether any has dependents; a row for each
+# job that is ready now, with its seq behind that.
 _TOLD = """
 SELECT NULL::bigint, NULL::integer, true, seq FROM freed WHERE state = 'READY'
 UNION ALL
