@@ -1,6 +1,6 @@
 """What a pair of stores tell one another where the one that hands out has lost what it held."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from django_taskq.jobs.epochs import KeptEpoch
@@ -36,6 +36,9 @@ class Ground(Protocol):
         """Let somebody else begin one at once."""
 
 
+type FindAstray = Callable[[Sequence[Handed]], list[int]]
+
+
 class Walked(Protocol):
     """Rows, as a sweep needs them."""
 
@@ -51,9 +54,9 @@ class Walked(Protocol):
     def handed(self, seqs: Sequence[int]) -> frozenset[int]:
         """Return those of these numbers whose rows are there and wait or run."""
 
-    def stand_down(self, seqs: Sequence[int]) -> int:
-        """Have no attempt of these jobs count that was handed out before, in one transaction;
-        return how many wait now.
+    def stand_down(self, seqs: Sequence[int], find_astray: FindAstray) -> list[int]:
+        """Have no attempt count that was handed out before of those jobs that are astray, by a
+        look at them under their locks; return these. One transaction.
         """
 
 

@@ -128,13 +128,15 @@ class Sweep:
 
     def _mend(self, rows: Sequence[Handed]) -> int:
         """Have those handed over that nobody would get; return how many."""
-        astray = self._epoch.keep(lambda: self._line.find_astray(rows)) if rows else []
+        find = self._line.find_astray
+        astray = self._epoch.keep(lambda: find(rows)) if rows else []
         if astray:
-            self._walks.stand_down(astray)
+            # Some of them may have been on their way.
+            astray = self._walks.stand_down(astray, find)
             self._tell(astray)
         return len(astray)
 
     def _tell(self, seqs: Sequence[int]) -> None:
         """Have the line say what these rows say; where it cannot hear that now, look once more."""
-        if not self._sync(seqs):
+        if seqs and not self._sync(seqs):
             self._line.ask_for_all()

@@ -21,8 +21,9 @@ from django_taskq.stores.redis.codec import (
 )
 from django_taskq.stores.redis.scripts import Argument, Scripts
 
-# Jobs per script: Redis does nothing else while one runs.
+# Jobs per script, and about how many bytes: Redis does nothing else while one runs.
 CHUNK = 1000
+MOST_BYTES = 500_000
 
 
 class Handing:
@@ -33,13 +34,7 @@ class Handing:
 
     def give(self, jobs: Sequence[HandedJob]) -> int:
         """Make what is here of jobs say what their rows say; return how many were entered."""
-        entered = 0
-        for chunk in batched(jobs, CHUNK):
-            arguments: list[Argument] = []
-            for job in chunk:
-                arguments += _given(job)
-            entered += self._scripts.run("give", *arguments)
-        return entered
+        return sum(self._scripts.run("give", *arguments) for arguments in _chunks(jobs))
 
     def drop(self, seqs: Iterable[int]) -> None:
         """Have jobs leave whose rows are gone."""
@@ -115,6 +110,21 @@ class Handing:
                     int(seq), id.decode(), read_state(state.decode()), int(attempt),
                     worker.decode() or None, _read(claimed), _read(eligible),
                 )  # fmt: skip
+
+
+def _chunks(jobs: Sequence[HandedJob]) -> Iterator[list[Argument]]:
+    """Return what jobs are given by, in pieces that Redis takes at once."""
+    arguments: list[Argument] = []
+    count = size = 0
+    for job in jobs:
+        arguments += _given(job)
+        count += 1
+        size += len(job.spec.args) + len(job.spec.kwargs) + len(job.spec.metadata or "")
+        if count >= CHUNK or size >= MOST_BYTES:
+            yield arguments
+            arguments, count, size = [], 0, 0
+    if arguments:
+        yield arguments
 
 
 def _read(stored: bytes) -> datetime | None:
