@@ -39,7 +39,7 @@ class Handover:
         self._alias = alias
         self._rows = rows
         self._line = line
-        self._caught: tuple[type[Exception], ...] = (*outages, DatabaseError)
+        self._outages = outages
         self._breaker = Breaker()
         self._probe = Probe(line.ask, outages, self._hear)
         self._collected = threading.local()
@@ -130,22 +130,29 @@ class Handover:
         except EpochLost:
             # It answers, and is handed all of this again once an epoch has begun.
             return None
-        except self._caught as error:
+        except DatabaseError as error:
+            # Of the rows: that says nothing about the line.
+            self._warn(error)
+            return None
+        except self._outages as error:
             if self._breaker.note_failure():
                 self._probe.start()
-                logger.warning(
-                    "Jobs of %r are safe in their rows, and are handed to Redis later, since that "
-                    "failed now: %s: %s",
-                    self._alias, type(error).__name__, error,
-                )  # fmt: skip
+                self._warn(error)
             return None
         self._breaker.note_success()
         return answer
 
+    def _warn(self, error: Exception) -> None:
+        logger.warning(
+            "Jobs of %r are safe in their rows, and are handed to Redis later, since that failed "
+            "now: %s: %s",
+            self._alias, type(error).__name__, error,
+        )  # fmt: skip
+
     def _hear(self) -> None:
         """Note that the line answers again, and have looked for what it was not told."""
         if self._breaker.note_success():
-            with suppress(*self._caught, EpochLost):
+            with suppress(*self._outages, EpochLost):
                 self._line.sweeping.ask_for_all()
 
     def _collect(self) -> list[str]:
