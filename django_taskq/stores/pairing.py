@@ -168,8 +168,11 @@ class Line(Store):
         """Whether operators bound or pause anything, so that an end may let a job start."""
 
     @abstractmethod
-    def give(self, jobs: Sequence[HandedJob]) -> int:
-        """Make what is here of jobs say what their rows say; return how many were entered."""
+    def give(self, jobs: Sequence[HandedJob], *, is_locked: bool) -> int:
+        """Make what is here of jobs say what their rows say; return how many were entered.
+
+        Rows that were not locked may have ended since they were read: such jobs stay away.
+        """
 
     @abstractmethod
     def drop(self, seqs: Sequence[int]) -> None:

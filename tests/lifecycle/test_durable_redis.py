@@ -224,8 +224,8 @@ def test_a_redis_that_evicts_for_want_of_memory_loses_nothing(
     client.config_set("maxmemory-policy", "allkeys-lru")
     client.config_set("maxmemory", "20mb")
     with under.load(waiting=100):
-        # By half more than there is room for.
-        under.stage.enqueue_acked(tasks.work, [(0.0, "x" * 30_000)] * 1000)
+        # Twice as much as there is room for.
+        under.stage.enqueue_acked(tasks.work, [(0.05, "x" * 50_000)] * 800)
         wait_until(lambda: client.info("stats")["evicted_keys"] > 100, what="keys to be evicted")
         under.wait_started_again()
     under.assert_nothing_was_lost()

@@ -39,7 +39,7 @@ class Handover:
         self._alias = alias
         self._rows = rows
         self._line = line
-        self._caught: tuple[type[Exception], ...] = (*outages, DatabaseError)
+        self._outages = outages
         self._breaker = Breaker()
         self._probe = Probe(line.ask, outages, self._hear)
         self._collected = threading.local()
@@ -136,22 +136,29 @@ class Handover:
             return None
         try:
             answer = call()
-        except self._caught as error:
+        except DatabaseError as error:
+            # Of the rows: that says nothing about the line.
+            self._warn(error)
+            return None
+        except self._outages as error:
             if self._breaker.note_failure():
                 self._probe.start()
-                logger.warning(
-                    "Jobs of %r are safe in their rows, and are handed to Redis later, since that "
-                    "failed now: %s: %s",
-                    self._alias, type(error).__name__, error,
-                )  # fmt: skip
+                self._warn(error)
             return None
         self._breaker.note_success()
         return answer
 
+    def _warn(self, error: Exception) -> None:
+        logger.warning(
+            "Jobs of %r are safe in their rows, and are handed to Redis later, since that failed "
+            "now: %s: %s",
+            self._alias, type(error).__name__, error,
+        )  # fmt: skip
+
     def _hear(self) -> None:
         """Note that the line answers again, and have looked for what it was not told."""
         if self._breaker.note_success():
-            with suppress(*self._caught, EpochLost):
+            with suppress(*self._outages, EpochLost):
                 self._line.sweeping.ask_for_all()
 
     def _collect(self) -> list[str]:
@@ -170,9 +177,9 @@ class Handover:
             self.pay()
 
     def _give_new(self, ids: Sequence[str]) -> None:
-        # Nobody else knows these yet, so nobody can have moved them in between.
+        # No lock, which would be written and flushed: they were not there a moment ago.
         for jobs in self._rows.read(ids):
-            self._line.give(jobs)
+            self._line.give(jobs, is_locked=False)
 
     def _sync(self, keys: Sequence[int | str]) -> None:
         for chunk in batched(dict.fromkeys(keys), CHUNK):
@@ -180,7 +187,7 @@ class Handover:
 
     def _sync_chunk(self, keys: Sequence[int | str]) -> None:
         jobs = [job for found in self._rows.read(keys, is_locked=True) for job in found]
-        self._line.give(jobs)
+        self._line.give(jobs, is_locked=True)
         known = {job.seq for job in jobs}
         gone = [key for key in keys if isinstance(key, int) and key not in known]
         if gone:

@@ -1,5 +1,6 @@
 """The half of a pair that hands out: jobs that stand in rows, as their rows say."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import batched
@@ -21,6 +22,9 @@ from django_taskq.stores.redis.codec import (
 )
 from django_taskq.stores.redis.scripts import Argument, Scripts
 
+# What the script is told of a job.
+type Given = tuple[str, str, str, int, str, str, Sequence[str]]
+
 # Jobs per script, and about how many bytes: Redis does nothing else while one runs.
 CHUNK = 1000
 MOST_BYTES = 500_000
@@ -32,17 +36,15 @@ class Handing:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
-    def give(self, jobs: Sequence[HandedJob]) -> int:
+    def give(self, jobs: Sequence[HandedJob], *, is_locked: bool) -> int:
         """Make what is here of jobs say what their rows say; return how many were entered."""
-        return sum(self._scripts.run("give", *arguments) for arguments in _chunks(jobs))
+        return sum(self._give(given, is_locked=is_locked) for given in _chunks(jobs))
 
     def drop(self, seqs: Iterable[int]) -> None:
         """Have jobs leave whose rows are gone."""
         for chunk in batched(seqs, CHUNK):
-            arguments: list[Argument] = []
-            for seq in chunk:
-                arguments += (write_seq(seq), "", "", 0, "", "", 0)
-            self._scripts.run("give", *arguments)
+            gone = [(write_seq(seq), "", "", 0, "", "", ()) for seq in chunk]
+            self._give(gone, is_locked=True)
 
     def free(self, worker_id: str, fences: Sequence[Fence], *, is_limited: bool) -> None:
         """Take jobs that have ended out of the hand of a worker."""
@@ -101,6 +103,10 @@ class Handing:
         if worker_ids:
             self._scripts.run("forget", *worker_ids)
 
+    def _give(self, given: Sequence[Given], *, is_locked: bool) -> int:
+        told = json.dumps(given, separators=(",", ":"))
+        return int(self._scripts.run("give", told, "" if is_locked else "1"))
+
     def _stand(self, by: str, names: Sequence[str], *, is_leaving: bool = False) -> Iterator[Hold]:
         for chunk in batched(names, CHUNK):
             for seq, id, state, attempt, worker, claimed, eligible in self._scripts.run(
@@ -112,39 +118,39 @@ class Handing:
                 )  # fmt: skip
 
 
-def _chunks(jobs: Sequence[HandedJob]) -> Iterator[list[Argument]]:
-    """Return what jobs are given by, in pieces that Redis takes at once."""
-    arguments: list[Argument] = []
-    count = size = 0
+def _chunks(jobs: Sequence[HandedJob]) -> Iterator[list[Given]]:
+    """Return what the script is told of jobs, in pieces that Redis takes at once."""
+    given: list[Given] = []
+    size = 0
     for job in jobs:
-        arguments += _given(job)
-        count += 1
+        given.append(_given(job))
         size += len(job.spec.args) + len(job.spec.kwargs) + len(job.spec.metadata or "")
-        if count >= CHUNK or size >= MOST_BYTES:
-            yield arguments
-            arguments, count, size = [], 0, 0
-    if arguments:
-        yield arguments
+        if len(given) >= CHUNK or size >= MOST_BYTES:
+            yield given
+            given, size = [], 0
+    if given:
+        yield given
 
 
 def _read(stored: bytes) -> datetime | None:
     return read_moment(stored) if stored else None
 
 
-def _given(job: HandedJob) -> list[Argument]:
-    is_asked = job.cancel_asked_at is not None
-    head: list[Argument] = [
-        write_seq(job.seq), job.spec.id, str(job.state), job.attempt, "", int(is_asked),
-    ]  # fmt: skip
-    if job.state not in (State.READY, State.SCHEDULED):
-        return [*head, 0]
-    if job.state == State.SCHEDULED and job.due_at is not None:
-        head[4] = write_moment(job.due_at)
-    fields = _fields_of(job)
-    return [*head, len(fields), *fields]
+def _given(job: HandedJob) -> Given:
+    is_waiting = job.state in (State.READY, State.SCHEDULED)
+    due_at = job.due_at if job.state == State.SCHEDULED else None
+    return (
+        write_seq(job.seq),
+        job.spec.id,
+        str(job.state),
+        job.attempt,
+        "" if due_at is None else str(write_moment(due_at)),
+        "1" if job.cancel_asked_at is not None else "",
+        _fields_of(job) if is_waiting else (),
+    )
 
 
-def _fields_of(job: HandedJob) -> list[Argument]:
+def _fields_of(job: HandedJob) -> list[str]:
     """Return what of a job stands here as long as it is handed out, as fields and values."""
     spec = job.spec
     known: dict[str, Any] = {
@@ -166,4 +172,6 @@ def _fields_of(job: HandedJob) -> list[Argument]:
         "parked": job.parked_for,
         "attempts": write_attempts(job.attempts) if job.attempts else None,
     }
-    return [part for field in known.items() if field[1] is not None for part in field]
+    return [
+        part for name, value in known.items() if value is not None for part in (name, str(value))
+    ]

@@ -30,6 +30,7 @@ CATALOGUE = {
     "rules:": ("hash", "what operators say of tenants and queues, by a digest of it; expires"),
     "unique": ("hash", "the numbers of unfinished jobs with a predictable id, by its key"),
     "ended": ("zset", "the numbers of ended jobs that are not archived yet, by when they ended"),
+    "over:": ("string", "says that a job ended as a row before it came here; expires"),
     "archiver": ("string", "who archives now; expires"),
     "sweeper": ("string", "who looks for what rows and Redis do not know of one another; expires"),
     "sweep": ("string", "how far a look at all of that has come"),

@@ -62,9 +62,12 @@ class PairedRedis(RedisStore, Line):
         """Whether operators bound or pause anything, so that an end may let a job start."""
         return self._rulings.has_limits
 
-    def give(self, jobs: Sequence[HandedJob]) -> int:
-        """Make what is here of jobs say what their rows say; return how many were entered."""
-        return self._handing.give(jobs)
+    def give(self, jobs: Sequence[HandedJob], *, is_locked: bool) -> int:
+        """Make what is here of jobs say what their rows say; return how many were entered.
+
+        Rows that were not locked may have ended since they were read: such jobs stay away.
+        """
+        return self._handing.give(jobs, is_locked=is_locked)
 
     def drop(self, seqs: Sequence[int]) -> None:
         """Have jobs leave whose rows are gone."""

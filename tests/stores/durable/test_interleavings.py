@@ -26,8 +26,8 @@ from tests.stores.durable.losses import flush, keys_of, let_turn_expire, name, s
 from tests.stores.jobs import claim, finish, join, outcome, record, retry, spec, success
 from tests.stores.places import DurablePlace, redis_client
 
-EXAMPLES = 25
-STEPS = 40
+EXAMPLES = 12
+STEPS = 30
 PROCESSES = 3
 PLACE = DurablePlace("postgresql")
 

@@ -1,8 +1,10 @@
 -- needs: places
 -- Make what is here of jobs say what their rows say. May be run at any time, and again.
 --
--- ARGV[2]  and so on for each: seq, id, state, attempt, when it is due or '', '1' where it was asked
---          to stop, how many fields and values follow, and these
+-- ARGV[2]  a JSON list, for each: seq, id, state, attempt, when it is due or '', '1' where it was
+--          asked to stop, and a list of fields and values. One text is sent ten times as quickly as
+--          forty.
+-- ARGV[3]  '1' where rows were not locked while they were read: what has ended since stays away
 --
 -- A job that is READY or SCHEDULED is entered, unless an attempt that its row does not know of yet
 -- is in somebody's hand. One that is RUNNING stays in the hand that its row names by the attempt,
@@ -11,7 +13,6 @@
 --
 -- Returns how many were entered.
 
-local FIXED = 7
 local entered = 0
 
 local function drop(job)
@@ -35,31 +36,27 @@ local function is_told(job, state, attempt)
   return job.state ~= 'RUNNING' and not (job.state == 'SCHEDULED' and state == 'READY')
 end
 
-local function enter_anew(job, at, seq, state)
+local function enter_anew(job, seq, id, state, due, fields)
   if job then
     drop(job)
   end
-  local id, due, count = ARGV[at + 1], ARGV[at + 4], tonumber(ARGV[at + 6])
-  redis.call(
-    'HSET', P .. 'job:' .. seq, 'id', id, 'state', state,
-    unpack(ARGV, at + FIXED, at + FIXED + count - 1)
-  )
+  redis.call('HSET', P .. 'job:' .. seq, 'id', id, 'state', state, unpack(fields))
   redis.call('ZADD', P .. 'jobs', seq, id)
   enter(load_job(seq), due)
   entered = entered + 1
 end
 
-local at = 2
-while at <= #ARGV do
-  local seq, id, state, attempt = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+for _, row in ipairs(cjson.decode(ARGV[2])) do
+  local seq, id, state, attempt, due, is_asked, fields = unpack(row)
   local job = load_job(seq)
   if state == 'READY' or state == 'SCHEDULED' then
-    if not (job and is_told(job, state, attempt)) then
-      enter_anew(job, at, seq, state)
+    local is_over = not job and ARGV[3] == '1' and redis.call('EXISTS', P .. 'over:' .. seq) == 1
+    if not is_over and not (job and is_told(job, state, attempt)) then
+      enter_anew(job, seq, id, state, due, fields)
     end
   elseif state == 'RUNNING' then
     if job and job.state == 'RUNNING' and tonumber(job.attempt) >= attempt then
-      if ARGV[at + 5] == '1' then
+      if is_asked == '1' then
         ask(job)
       end
     elseif job and tonumber(job.attempt) <= attempt then
@@ -74,9 +71,12 @@ while at <= #ARGV do
     end
     if ENDED[state] then
       tell(id)
+      if not job then
+        -- Who stored it may be about to hand it over.
+        redis.call('SET', P .. 'over:' .. seq, '', 'PX', 10000)
+      end
     end
   end
-  at = at + FIXED + tonumber(ARGV[at + 6])
 end
 settle()
 return entered
