@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from django_taskq.jobs.epochs import KeptEpoch
-from django_taskq.jobs.sweeps import Handed, Page, Turn
+from django_taskq.jobs.sweeps import Handed, Page, Room, Turn
 
 
 class Numbers(Protocol):
@@ -70,10 +70,12 @@ class Swept(Protocol):
         """Have a look at everything begun soon."""
 
     def find_astray(self, rows: Sequence[Handed]) -> list[int]:
-        """Return the numbers of those that nobody would get, though their rows are handed out."""
+        """Return the numbers of those that are not here, though their rows are handed out; have
+        those that are here found.
+        """
 
     def known(self, after: int, limit: int) -> list[int]:
         """Return the numbers of the jobs that are here, in order, behind one of them."""
 
-    def evicted(self) -> int:
-        """Return how many keys the server has given up for want of memory."""
+    def room(self) -> Room:
+        """Return whether there is memory for more jobs."""

@@ -229,3 +229,15 @@ def test_a_redis_that_evicts_for_want_of_memory_loses_nothing(
         wait_until(lambda: client.info("stats")["evicted_keys"] > 100, what="keys to be evicted")
         under.wait_started_again()
     under.assert_nothing_was_lost()
+
+
+@on_postgresql
+def test_a_redis_whose_memory_is_full_is_handed_the_rest_once_it_has_room(
+    under: Under, redis: OwnRedis
+) -> None:
+    client = redis.client
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + 200_000)
+    with under.load(waiting=1000):
+        under.wait_started_again()
+        client.config_set("maxmemory", 0)
+    under.assert_nothing_was_lost()
