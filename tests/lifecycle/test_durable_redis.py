@@ -236,8 +236,8 @@ def test_a_redis_whose_memory_is_full_is_handed_the_rest_once_it_has_room(
     under: Under, redis: OwnRedis
 ) -> None:
     client = redis.client
-    client.config_set("maxmemory", client.info("memory")["used_memory"] + 200_000)
-    with under.load(waiting=1000):
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + 2_000_000)
+    with under.load(waiting=100):
+        under.stage.enqueue_acked(tasks.work, [(0.02, "x" * 10_000)] * 1000)
         under.wait_started_again()
-        client.config_set("maxmemory", 0)
     under.assert_nothing_was_lost()
