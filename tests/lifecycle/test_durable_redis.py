@@ -166,8 +166,8 @@ def test_a_replica_that_lags_behind_and_is_promoted_hands_out_nothing_twice(
     between = Proxy(redis.port)
     replica = OwnRedis(keeps=False, replica_of=between.port)
     try:
-        with under.load():
-            replica.start()
+        replica.start()
+        with under.load(waiting=1500):
             replica.wait_copied()
             between.set_mode(Mode.BLACKHOLE)
             # What is handed out, ends and comes in from now on the replica never hears of.
@@ -221,9 +221,23 @@ def test_a_redis_that_evicts_for_want_of_memory_loses_nothing(
     under: Under, redis: OwnRedis
 ) -> None:
     client = redis.client
-    used = client.info("memory")["used_memory"]
     client.config_set("maxmemory-policy", "allkeys-lru")
-    client.config_set("maxmemory", used + 700_000)
-    with under.load(waiting=1000):
+    client.config_set("maxmemory", "20mb")
+    with under.load(waiting=100):
+        # Twice as much as there is room for.
+        under.stage.enqueue_acked(tasks.work, [(0.05, "x" * 50_000)] * 800)
         wait_until(lambda: client.info("stats")["evicted_keys"] > 100, what="keys to be evicted")
+        under.wait_started_again()
+    under.assert_nothing_was_lost()
+
+
+@on_postgresql
+def test_a_redis_whose_memory_is_full_is_handed_the_rest_once_it_has_room(
+    under: Under, redis: OwnRedis
+) -> None:
+    client = redis.client
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + 200_000)
+    with under.load(waiting=1000):
+        under.wait_started_again()
+        client.config_set("maxmemory", 0)
     under.assert_nothing_was_lost()

@@ -80,17 +80,26 @@ class Handover:
 
     def ask[T](self, question: Callable[[], T]) -> T | None:
         """Ask the line; return None where it does not answer."""
-        return self._guarded(question)
+        try:
+            return self._guarded(question)
+        except EpochLost:
+            return None
 
     def attempt(self, tell: Callable[[], Any], owing: Sequence[int | str]) -> bool:
-        """Tell the line something; where it does not answer, these jobs are synced later."""
+        """Tell the line something; where it does not answer, these jobs are synced later.
+
+        One that has lost its epoch is handed all of its jobs again, so nothing is owed to it.
+        """
 
         def told() -> bool:
             tell()
             return True
 
-        if self._guarded(told):
-            return True
+        try:
+            if self._guarded(told):
+                return True
+        except EpochLost:
+            return False
         self.owe(owing)
         return False
 
@@ -127,9 +136,6 @@ class Handover:
             return None
         try:
             answer = call()
-        except EpochLost:
-            # It answers, and is handed all of this again once an epoch has begun.
-            return None
         except DatabaseError as error:
             # Of the rows: that says nothing about the line.
             self._warn(error)

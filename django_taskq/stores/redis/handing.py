@@ -25,8 +25,9 @@ from django_taskq.stores.redis.scripts import Argument, Scripts
 # What the script is told of a job.
 type Given = tuple[str, str, str, int, str, str, Sequence[str]]
 
-# Jobs per script: Redis does nothing else while one runs.
+# Jobs per script, and about how many bytes: Redis does nothing else while one runs.
 CHUNK = 1000
+MOST_BYTES = 500_000
 
 
 class Handing:
@@ -37,10 +38,7 @@ class Handing:
 
     def give(self, jobs: Sequence[HandedJob], *, is_locked: bool) -> int:
         """Make what is here of jobs say what their rows say; return how many were entered."""
-        return sum(
-            self._give([_given(job) for job in chunk], is_locked=is_locked)
-            for chunk in batched(jobs, CHUNK)
-        )
+        return sum(self._give(given, is_locked=is_locked) for given in _chunks(jobs))
 
     def drop(self, seqs: Iterable[int]) -> None:
         """Have jobs leave whose rows are gone."""
@@ -118,6 +116,20 @@ class Handing:
                     int(seq), id.decode(), read_state(state.decode()), int(attempt),
                     worker.decode() or None, _read(claimed), _read(eligible),
                 )  # fmt: skip
+
+
+def _chunks(jobs: Sequence[HandedJob]) -> Iterator[list[Given]]:
+    """Return what the script is told of jobs, in pieces that Redis takes at once."""
+    given: list[Given] = []
+    size = 0
+    for job in jobs:
+        given.append(_given(job))
+        size += len(job.spec.args) + len(job.spec.kwargs) + len(job.spec.metadata or "")
+        if len(given) >= CHUNK or size >= MOST_BYTES:
+            yield given
+            given, size = [], 0
+    if given:
+        yield given
 
 
 def _read(stored: bytes) -> datetime | None:
