@@ -73,6 +73,9 @@ def measure(jobs: int, rounds: int) -> Iterator[str]:
             enqueued = enqueue(alias, jobs)
             with counting() as counter:
                 seconds = drain(alias)
+            left = unfinished(alias)
+            if left:
+                raise AssertionError(f"Expected the worker to end all jobs of {alias}, {left} left.")
             speeds[alias].append(jobs / seconds)
             statements[alias].append(counter.count / jobs)
             yield (
@@ -103,6 +106,15 @@ def drain(alias: str) -> float:
     thread.start()
     thread.join()
     return monotonic() - began
+
+
+def unfinished(alias: str) -> int:
+    """Return how many jobs have not ended."""
+    from django_taskq.jobs.states import State
+    from django_taskq.models import Job
+
+    jobs = Job.objects.using(DATABASE).filter(backend=alias)
+    return int(jobs.exclude(state=State.SUCCESSFUL).count())
 
 
 @contextmanager
