@@ -69,6 +69,9 @@ class Swept(Protocol):
     def ask_for_all(self) -> None:
         """Have a look at everything begun soon."""
 
+    def is_looking(self) -> bool:
+        """Tell whether a look at everything is due or under way, so that jobs may still come."""
+
     def find_astray(self, rows: Sequence[Handed]) -> list[int]:
         """Return the numbers of those that are not here, though their rows are handed out; have
         those that are here found.

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import batched, islice
+from itertools import batched, chain, islice
 from time import monotonic
 from typing import Any
 
@@ -21,6 +21,8 @@ logger = logging.getLogger("django_taskq.stores")
 
 # Jobs per transaction and script.
 CHUNK = 1000
+# How many of those that could not be handed over a caller of `enqueue` hands over beside its own.
+FEW = 100
 # How many jobs a process remembers that it could not hand over; a walk over the rows finds others.
 MOST_OWED = 100_000
 # Seconds after which a transaction that has not synced what it withdrew is taken as rolled back.
@@ -125,19 +127,19 @@ class Handover:
                 for key in islice(keys, max(0, MOST_OWED - len(self._withdrawn))):
                     self._withdrawn[key] = due_at
 
-    def pay(self) -> None:
-        """Sync what could not be synced before."""
+    def pay(self, limit: int | None = None) -> None:
+        """Sync what could not be synced before, at most so many jobs."""
         if not self._owed and not self._withdrawn:
             return
-        for chunk in batched(self._due(), CHUNK):
+        for chunk in batched(self._due(limit), CHUNK):
             if not self.sync(chunk):
                 break
 
-    def _due(self) -> list[int | str]:
+    def _due(self, limit: int | None) -> list[int | str]:
         now = monotonic()
         with self._lock:
-            over = [key for key, due_at in self._withdrawn.items() if due_at <= now]
-            return [*self._owed, *over]
+            over = (key for key, due_at in self._withdrawn.items() if due_at <= now)
+            return list(islice(chain(self._owed, over), limit))
 
     def _guarded[T](self, call: Callable[[], T]) -> T | None:
         if not self._breaker.may_try():
@@ -186,9 +188,9 @@ class Handover:
         mine = self._collect()
         ids = mine[:]
         mine.clear()
-        if ids:
-            self.attempt(partial(self._give_new, ids), owing=ids)
-            self.pay()
+        if ids and self.attempt(partial(self._give_new, ids), owing=ids):
+            # A few of those that were owed: somebody waits for this.
+            self.pay(FEW)
 
     def _give_new(self, ids: Sequence[str]) -> None:
         # No lock, which would be written and flushed: they were not there a moment ago.

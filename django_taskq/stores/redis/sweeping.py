@@ -37,6 +37,12 @@ class Sweeping:
         """Have a look at everything begun soon."""
         self._scripts.client().delete(self._scripts.keys.name("swept"))
 
+    def is_looking(self) -> bool:
+        """Tell whether a look at everything is due or under way, so that jobs may still come."""
+        names = [self._scripts.keys.name(name) for name in ("sweep", "swept")]
+        come, begun = self._scripts.client().mget(names)
+        return come is not None or begun is None
+
     def find_astray(self, rows: Sequence[Handed]) -> list[int]:
         """Return the numbers of those that are not here, though their rows are handed out.
 
