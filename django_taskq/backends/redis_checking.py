@@ -38,7 +38,7 @@ def check_redis(alias: str, options: Options) -> Iterator[CheckMessage]:
         )
         return
     yield from _check_neighbors(alias, cache)
-    yield from _check_server(alias, client)
+    yield from _check_server(alias, client, is_durable=options.durable)
 
 
 def _check_neighbors(alias: str, cache: str) -> Iterator[CheckMessage]:
@@ -53,15 +53,20 @@ def _check_neighbors(alias: str, cache: str) -> Iterator[CheckMessage]:
             )
 
 
-def _check_server(alias: str, client: Any) -> Iterator[CheckMessage]:
+def _check_server(alias: str, client: Any, *, is_durable: bool) -> Iterator[CheckMessage]:
     policy, is_kept = _ask(client)
     if policy not in (None, "noeviction"):
+        cost = "such a job starts late" if is_durable else "jobs are keys"
+        outcome = "jobs wait in their rows" if is_durable else "an enqueue fails"
         yield Warning(
             f"TASKS[{alias!r}]: its Redis evicts keys when its memory is full (maxmemory-policy "
-            f"{policy}), and jobs are keys.",
-            hint="Set maxmemory-policy to noeviction: then an enqueue fails, and nothing is lost.",
+            f"{policy}), and {cost}.",
+            hint=f"Set maxmemory-policy to noeviction: then {outcome}, and nothing is lost.",
             id="django_taskq.W021",
         )
+    if is_durable:
+        # What it forgets stands in rows.
+        return
     if is_kept is False:
         yield Warning(
             f"TASKS[{alias!r}]: DURABLE is False, and its Redis writes nothing to disk. Jobs that "

@@ -4,12 +4,16 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from django_taskq.stores.durable import breaker
+
 # Seconds for which an answer is waited for where CACHES says nothing; nothing blocks for as long.
 LONGEST_ANSWER = 5.0
+_TIMEOUTS = {"socket_timeout": LONGEST_ANSWER, "socket_connect_timeout": LONGEST_ANSWER}
 # The same for what a caller of `enqueue` waits for, whose job is safe already.
-SHORT_ANSWER = 1.0
-
-_TIMEOUTS = ("socket_timeout", "socket_connect_timeout")
+_QUICK = {
+    "socket_timeout": breaker.LONGEST_ANSWER,
+    "socket_connect_timeout": breaker.LONGEST_CONNECT,
+}
 
 
 def client_of(cache_alias: str) -> Any:
@@ -39,7 +43,7 @@ def quick_client_of(cache_alias: str) -> Any:
     if not _is_plain(client.connection_pool):
         return client
     kwargs = client.connection_pool.connection_kwargs
-    limits = {name: min(SHORT_ANSWER, kwargs[name]) for name in _TIMEOUTS}
+    limits = {name: min(longest, kwargs[name]) for name, longest in _QUICK.items()}
     return separate(client, **limits)
 
 
@@ -54,9 +58,9 @@ def separate(client: Any, **changes: Any) -> Any:
     from redis.retry import Retry
 
     pool = client.connection_pool
-    for name in _TIMEOUTS:
+    for name, longest in _TIMEOUTS.items():
         # Before redis-py 8 nothing ends a wait for a server that hangs.
-        changes.setdefault(name, pool.connection_kwargs.get(name) or LONGEST_ANSWER)
+        changes.setdefault(name, pool.connection_kwargs.get(name) or longest)
     changes = {**changes, "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
     if not _is_plain(pool):
         # One of Sentinel finds its server by more than these values.

@@ -17,6 +17,17 @@ class Page(NamedTuple):
     after: list[int | str] | None
 
 
+class Room(NamedTuple):
+    """Whether there is memory for more jobs, and how many keys were given up for want of it."""
+
+    has_any: bool
+    evicted: int
+
+
+class LineFull(RuntimeError):
+    """Whoever hands out has no memory for more jobs; their rows are handed over once it has."""
+
+
 class Turn(NamedTuple):
     """Whether it is the caller's turn to sweep, and how far a look at everything has come: "" where
     none is under way.

@@ -1,10 +1,10 @@
 """What a pair of stores tell one another where the one that hands out has lost what it held."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from django_taskq.jobs.epochs import KeptEpoch
-from django_taskq.jobs.sweeps import Handed, Page, Turn
+from django_taskq.jobs.sweeps import Handed, Page, Room, Turn
 
 
 class Numbers(Protocol):
@@ -36,6 +36,9 @@ class Ground(Protocol):
         """Let somebody else begin one at once."""
 
 
+type FindAstray = Callable[[Sequence[Handed]], list[int]]
+
+
 class Walked(Protocol):
     """Rows, as a sweep needs them."""
 
@@ -51,9 +54,9 @@ class Walked(Protocol):
     def handed(self, seqs: Sequence[int]) -> frozenset[int]:
         """Return those of these numbers whose rows are there and wait or run."""
 
-    def stand_down(self, seqs: Sequence[int]) -> int:
-        """Have no attempt of these jobs count that was handed out before, in one transaction;
-        return how many wait now.
+    def stand_down(self, seqs: Sequence[int], find_astray: FindAstray) -> list[int]:
+        """Have no attempt count that was handed out before of those jobs that are astray, by a
+        look at them under their locks; return these. One transaction.
         """
 
 
@@ -66,11 +69,16 @@ class Swept(Protocol):
     def ask_for_all(self) -> None:
         """Have a look at everything begun soon."""
 
+    def is_looking(self) -> bool:
+        """Tell whether a look at everything is due or under way, so that jobs may still come."""
+
     def find_astray(self, rows: Sequence[Handed]) -> list[int]:
-        """Return the numbers of those that nobody would get, though their rows are handed out."""
+        """Return the numbers of those that are not here, though their rows are handed out; have
+        those that are here found.
+        """
 
     def known(self, after: int, limit: int) -> list[int]:
         """Return the numbers of the jobs that are here, in order, behind one of them."""
 
-    def evicted(self) -> int:
-        """Return how many keys the server has given up for want of memory."""
+    def room(self) -> Room:
+        """Return whether there is memory for more jobs."""

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.checks import CheckMessage
-from django.core.exceptions import ImproperlyConfigured
 from django.tasks import task_backends
 from django.tasks.checks import check_tasks
 from django.test import override_settings
 
+from django_taskq.backends.redis_client import client_of, quick_client_of
 from django_taskq.exceptions import InvalidOptions, InvalidPipeline
+from django_taskq.stores.durable import DurableStore
+from django_taskq.stores.redis import RedisStore
 from tests.app import tasks
 from tests.stores.places import redis_client
 
@@ -63,14 +65,21 @@ def test_nothing_waits_for_another_job_and_the_option_is_named(enqueue: Any) -> 
 
 
 @pytest.mark.parametrize("options", [{}, {"DURABLE": True}])
-def test_durable_jobs_are_not_in_this_release_and_the_way_out_is_named(options: Any) -> None:
+def test_jobs_are_rows_unless_it_is_said_that_they_are_not(options: Any) -> None:
     with entry(CACHE="jobs", **options):
-        (message,) = check_tasks()
-        with pytest.raises(ImproperlyConfigured, match="Set DURABLE to False for now"):
-            tasks.echo.using(backend="work").enqueue(1)
-    assert message.id == "django_taskq.E007"
-    assert "not in this release" in message.msg
-    assert "Set DURABLE to False for now" in str(message.hint)
+        assert list(check_tasks()) == []
+        store = task_backends["work"].store
+        assert isinstance(store, DurableStore)
+        assert (store.has_rows, store.is_transactional, store.has_edges) == (True, True, True)
+    with entry(CACHE="jobs", DURABLE=False):
+        assert isinstance(task_backends["work"].store, RedisStore)
+
+
+def test_who_enqueues_waits_for_no_answer_for_long() -> None:
+    patient = client_of("jobs").connection_pool.connection_kwargs
+    quick = quick_client_of("jobs").connection_pool.connection_kwargs
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        assert quick[name] <= 1.0 < patient[name]
 
 
 @pytest.mark.parametrize(
@@ -142,12 +151,16 @@ def test_a_redis_that_evicts_is_warned_of(server: Any) -> None:
     server.config_set("maxmemory-policy", "allkeys-lru")
     (message,) = checked()
     assert (message.id, "allkeys-lru" in message.msg) == ("django_taskq.W021", True)
+    assert "jobs are keys" in message.msg
+    (durable,) = checked(DURABLE=True)
+    assert (durable.id, "starts late" in durable.msg) == ("django_taskq.W021", True)
 
 
 def test_a_redis_that_writes_nothing_to_disk_is_warned_of(server: Any) -> None:
     server.config_set("save", "")
     (message,) = checked()
     assert (message.id, "appendonly" in str(message.hint)) == ("django_taskq.W022", True)
+    assert checked(DURABLE=True) == []
 
 
 def test_a_redis_that_does_not_answer_is_not_judged() -> None:

@@ -48,7 +48,7 @@ def _hold(gate: str, is_held: threading.Event) -> None:
 
 
 @task(takes_context=True)
-def work(context: Any, seconds: float = 0.0, *, token: str = "") -> str:
+def work(context: Any, seconds: float = 0.0, weight: str = "", *, token: str = "") -> str:
     """Take a while, then succeed. A token tells calls apart whose id never came back."""
     with _recorded(context):
         rest(seconds)

@@ -36,7 +36,7 @@ def test_diamonds_and_a_map_survive_workers_that_are_killed_at_random(
     mapped = tasks.give.s(items) >> tasks.work.map() >> tasks.count.using(task_id="join")
     run = (diamonds | mapped).enqueue()
     worker = workers.start_working("--threads", "4", "--processes", "2")
-    with _killing(worker, random.Random(width), pause):
+    with killing(worker, random.Random(width), pause):
         stage.wait_all_ended(timeout=400.0)
     run.refresh()
     assert run.status == "SUCCESSFUL"
@@ -44,11 +44,11 @@ def test_diamonds_and_a_map_survive_workers_that_are_killed_at_random(
     assert len(run.jobs) == 4 * width + 2 + 1 + width
     assert len({(job.node, job.map_index) for job in run.jobs}) == len(run.jobs)
     assert {record.state for record in stage.records()} == {State.SUCCESSFUL}
-    _assert_in_order(stage, run)
+    assert_in_order(stage, run)
 
 
 @contextmanager
-def _killing(worker: RealWorker, chance: random.Random, pause: float) -> Iterator[None]:
+def killing(worker: RealWorker, chance: random.Random, pause: float) -> Iterator[None]:
     """Kill one of a worker's children at random, again and again, while the block runs."""
     stop = threading.Event()
 
@@ -65,7 +65,7 @@ def _killing(worker: RealWorker, chance: random.Random, pause: float) -> Iterato
         thread.join()
 
 
-def _assert_in_order(stage: Stage, run: PipelineRun) -> None:
+def assert_in_order(stage: Stage, run: PipelineRun) -> None:
     """Check that no step started before one that it waits for had done its work."""
     starts: dict[str, float] = {}
     effects: dict[str, float] = {}

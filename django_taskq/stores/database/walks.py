@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from django.db.models import BooleanField, F, Q
 from django.db.models.expressions import RawSQL
 
-from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import State
 from django_taskq.jobs.sweeps import Handed, Page
@@ -15,6 +14,7 @@ from django_taskq.models import Job
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.stores.database.finishes import Finishes
 from django_taskq.stores.database.place import Place
+from django_taskq.stores.losing import FindAstray
 
 HANDED = (State.READY, State.SCHEDULED, State.RUNNING)
 
@@ -76,30 +76,38 @@ class Walks:
         rows = self.place.jobs().filter(pk__in=seqs, state__in=HANDED)
         return frozenset(rows.values_list("pk", flat=True))
 
-    def stand_down(self, seqs: Sequence[int]) -> int:
-        """Have no attempt of these jobs count that was handed out before; return how many wait now.
+    def stand_down(self, seqs: Sequence[int], find_astray: FindAstray) -> list[int]:
+        """Have no attempt count that was handed out before of those jobs that are astray.
 
-        One transaction. What runs is given back free of charge, or ends if it was asked to stop.
+        One transaction, in which they are looked at once more: whoever hands them over in the
+        ordinary way has their locks. What runs is given back free of charge, or ends if it was
+        asked to stop. Return the numbers of all these.
         """
-        return self.place.settle(self._stand_down, sorted(seqs))
+        return self.place.settle(self._stand_down, sorted(seqs), find_astray)
 
-    def _stand_down(self, seqs: Sequence[int]) -> int:
+    def _stand_down(self, seqs: Sequence[int], find_astray: FindAstray) -> list[int]:
         place = self.place
         with place.transaction():
             # In this order everybody locks, so that nobody waits in a circle.
             locked = place.jobs().filter(pk__in=seqs, state__in=HANDED).order_by("pk")
-            locked = locked.select_for_update()
-            held: dict[str, list[Fence]] = {}
-            for seq, state, attempt, worker_id in locked.values_list(
-                "pk", "state", "attempt", "worker_id"
-            ):
+            rows = {
+                row[0]: row
+                for row in locked.select_for_update().values_list(
+                    "pk", "attempt", "state", "worker_id"
+                )
+            }
+            astray = find_astray([Handed(row[0], row[-1]) for row in rows.values()])
+            held: dict[str, list[Outcome]] = {}
+            for seq in astray:
+                _, attempt, state, worker_id = rows[seq]
                 if state == State.RUNNING and worker_id is not None:
-                    held.setdefault(worker_id, []).append(Fence(seq, attempt))
-            for worker_id, fences in held.items():
-                given_back = [Outcome(*fence, Verdict.RELEASED) for fence in fences]
-                self._finishes.write(worker_id, given_back)
-            waiting = place.jobs().filter(pk__in=seqs, state__in=(State.READY, State.SCHEDULED))
-            return int(waiting.update(attempt=F("attempt") + 1))
+                    given_back = Outcome(seq, attempt, Verdict.RELEASED)
+                    held.setdefault(worker_id, []).append(given_back)
+            for worker_id, outcomes in held.items():
+                self._finishes.write(worker_id, outcomes)
+            waiting = place.jobs().filter(pk__in=astray, state__in=(State.READY, State.SCHEDULED))
+            waiting.update(attempt=F("attempt") + 1)
+        return astray
 
     def _behind(self, columns: Sequence[str], after: Sequence[int | str]) -> RawSQL:
         """Return the condition that a row comes after these values of an index.

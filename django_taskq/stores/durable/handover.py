@@ -5,13 +5,14 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import batched, islice
+from itertools import batched, chain, islice
 from time import monotonic
 from typing import Any
 
 from django.db import Error as DatabaseError
 
 from django_taskq.jobs.epochs import EpochLost
+from django_taskq.jobs.sweeps import LineFull
 from django_taskq.stores.durable.breaker import Breaker
 from django_taskq.stores.durable.probe import Probe
 from django_taskq.stores.pairing import Line, Rows
@@ -20,10 +21,14 @@ logger = logging.getLogger("django_taskq.stores")
 
 # Jobs per transaction and script.
 CHUNK = 1000
+# How many of those that could not be handed over a caller of `enqueue` hands over beside its own.
+FEW = 100
 # How many jobs a process remembers that it could not hand over; a walk over the rows finds others.
 MOST_OWED = 100_000
 # Seconds after which a transaction that has not synced what it withdrew is taken as rolled back.
 LONGEST_TRANSACTION = 30.0
+# Seconds between two complaints of a process that there is no room.
+SILENCE = 60.0
 
 
 class Handover:
@@ -39,11 +44,12 @@ class Handover:
         self._alias = alias
         self._rows = rows
         self._line = line
-        self._caught: tuple[type[Exception], ...] = (*outages, DatabaseError)
+        self._outages = outages
         self._breaker = Breaker()
         self._probe = Probe(line.ask, outages, self._hear)
         self._collected = threading.local()
         self._lock = threading.Lock()
+        self._tells_full_at = 0.0
         self._owed: dict[int | str, None] = {}
         self._withdrawn: dict[int | str, float] = {}
 
@@ -80,17 +86,30 @@ class Handover:
 
     def ask[T](self, question: Callable[[], T]) -> T | None:
         """Ask the line; return None where it does not answer."""
-        return self._guarded(question)
+        try:
+            return self._guarded(question)
+        except EpochLost:
+            return None
 
     def attempt(self, tell: Callable[[], Any], owing: Sequence[int | str]) -> bool:
-        """Tell the line something; where it does not answer, these jobs are synced later."""
+        """Tell the line something; where it does not answer, these jobs are synced later.
+
+        One that has lost its epoch is handed all of its jobs again, so nothing is owed to it.
+        """
 
         def told() -> bool:
             tell()
             return True
 
-        if self._guarded(told):
-            return True
+        try:
+            if self._guarded(told):
+                return True
+        except EpochLost:
+            return False
+        except LineFull as error:
+            # Whoever sweeps has them handed over once there is room.
+            self._warn_full(error)
+            return False
         self.owe(owing)
         return False
 
@@ -108,44 +127,54 @@ class Handover:
                 for key in islice(keys, max(0, MOST_OWED - len(self._withdrawn))):
                     self._withdrawn[key] = due_at
 
-    def pay(self) -> None:
-        """Sync what could not be synced before."""
+    def pay(self, limit: int | None = None) -> None:
+        """Sync what could not be synced before, at most so many jobs."""
         if not self._owed and not self._withdrawn:
             return
-        for chunk in batched(self._due(), CHUNK):
+        for chunk in batched(self._due(limit), CHUNK):
             if not self.sync(chunk):
                 break
 
-    def _due(self) -> list[int | str]:
+    def _due(self, limit: int | None) -> list[int | str]:
         now = monotonic()
         with self._lock:
-            over = [key for key, due_at in self._withdrawn.items() if due_at <= now]
-            return [*self._owed, *over]
+            over = (key for key, due_at in self._withdrawn.items() if due_at <= now)
+            return list(islice(chain(self._owed, over), limit))
 
     def _guarded[T](self, call: Callable[[], T]) -> T | None:
         if not self._breaker.may_try():
             return None
         try:
             answer = call()
-        except EpochLost:
-            # It answers, and is handed all of this again once an epoch has begun.
+        except DatabaseError as error:
+            # Of the rows: that says nothing about the line.
+            self._warn(error)
             return None
-        except self._caught as error:
+        except self._outages as error:
             if self._breaker.note_failure():
                 self._probe.start()
-                logger.warning(
-                    "Jobs of %r are safe in their rows, and are handed to Redis later, since that "
-                    "failed now: %s: %s",
-                    self._alias, type(error).__name__, error,
-                )  # fmt: skip
+                self._warn(error)
             return None
         self._breaker.note_success()
         return answer
 
+    def _warn_full(self, error: LineFull) -> None:
+        now = monotonic()
+        if now >= self._tells_full_at:
+            self._tells_full_at = now + SILENCE
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        logger.warning(
+            "Jobs of %r are safe in their rows, and are handed to Redis later, since that failed "
+            "now: %s: %s",
+            self._alias, type(error).__name__, error,
+        )  # fmt: skip
+
     def _hear(self) -> None:
         """Note that the line answers again, and have looked for what it was not told."""
         if self._breaker.note_success():
-            with suppress(*self._caught, EpochLost):
+            with suppress(*self._outages, EpochLost):
                 self._line.sweeping.ask_for_all()
 
     def _collect(self) -> list[str]:
@@ -159,9 +188,9 @@ class Handover:
         mine = self._collect()
         ids = mine[:]
         mine.clear()
-        if ids:
-            self.attempt(partial(self._give_new, ids), owing=ids)
-            self.pay()
+        if ids and self.attempt(partial(self._give_new, ids), owing=ids):
+            # A few of those that were owed: somebody waits for this.
+            self.pay(FEW)
 
     def _give_new(self, ids: Sequence[str]) -> None:
         # No lock, which would be written and flushed: they were not there a moment ago.

@@ -43,6 +43,9 @@ from django_taskq.stores.durable.xcoms import DurableXComs
 from django_taskq.stores.pairing import Line, Rows
 from django_taskq.stores.wakeup import Wakeup
 
+# Seconds after which to claim again while the line is being handed what it has lost.
+COME_BACK = 0.1
+
 
 class DurableStore(Store):
     """Jobs that are rows from the caller's transaction on, and that a line hands out.
@@ -59,6 +62,7 @@ class DurableStore(Store):
         super().__init__(alias, options)
         self.rows = rows
         self.line = line
+        self._is_filling = False
         self.outages = (*line.outages, EpochLost)
         self.epoch = epoch = Epoch(alias, rows.epochs, line.epochs)
         rows.expect(epoch.of)
@@ -137,12 +141,18 @@ class DurableStore(Store):
             if self.epoch.is_over_for(worker_id):
                 raise LeaseLost(worker_id) from None
             claims = self.line.claim(request)
-        self._claimed.add(request.worker_id, claims)
+        self._claimed.add(worker_id, claims)
+        self._is_filling = not claims and self.line.sweeping.is_looking()
         return claims
 
     def opens_in(self, worker_id: str) -> float | None:
-        """Return the seconds after which the next claim may find more."""
-        return self.line.opens_in(worker_id)
+        """Return the seconds after which the next claim may find more, as it may for as long as
+        the line is being handed what it has lost.
+        """
+        opens_in = self.line.opens_in(worker_id)
+        if not self._is_filling:
+            return opens_in
+        return COME_BACK if opens_in is None else min(opens_in, COME_BACK)
 
     def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
         """Write how attempts ended; return each job's new state, or None where refused."""

@@ -4,9 +4,10 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import NamedTuple
 
 from django_taskq.jobs.ids import new_id
-from django_taskq.jobs.sweeps import Handed
+from django_taskq.jobs.sweeps import Handed, Room
 from django_taskq.stores.durable.epoch import Epoch
 from django_taskq.stores.losing import Swept, Walked
 
@@ -18,6 +19,10 @@ PAGE = 1000
 LOOK_EVERY = 3.0
 # Seconds between two pages on which nothing was found: there is no hurry then.
 STROLL = 0.02
+# Seconds after which all is looked at again where there was no room for all of it.
+REST = 0.5
+# Jobs that are handed over at once where keys are given up for want of memory.
+FEW = 50
 # Whoever begins to look at the newest rows begins with so many.
 FIRST_LOOK = 2000
 # The walks of a look at everything: those over rows, then the one over what the line knows.
@@ -26,6 +31,13 @@ BEGIN = json.dumps([WALKS[0], None])
 
 
 type Behind = list[int | str] | None
+
+
+class Mended(NamedTuple):
+    """How many jobs of a page were handed over, and whether some were left for want of room."""
+
+    handed: int
+    is_left: bool
 
 
 class Sweep:
@@ -57,8 +69,9 @@ class Sweep:
         # Up to where the newest rows were looked at, and what was the newest at the last look.
         self._looked: int | None = None
         self._last = 0
-        self._evicted: int | None = None
+        self._room: Room | None = None
         self._handed_over = 0
+        self._is_left = False
 
     def step(self) -> float:
         """Look at one page; return the seconds until there is more to look at."""
@@ -83,16 +96,17 @@ class Sweep:
 
         Those that came since are still on their way.
         """
-        evicted = self._line.evicted()
-        if self._evicted is not None and evicted != self._evicted:
+        room = self._line.room()
+        if self._room is not None and room.evicted != self._room.evicted:
             self._line.ask_for_all()
-        self._evicted = evicted
+        self._room = room
         if self._looked is None:
             self._last = self._walks.last()
             self._looked = max(0, self._last - FIRST_LOOK)
             return True
         rows = self._walks.newest(self._looked, self._last, PAGE)
-        self._mend(rows)
+        if self._mend(rows).is_left:
+            self._line.ask_for_all()
         if len(rows) == PAGE:
             self._looked = rows[-1].seq
             return False
@@ -101,12 +115,20 @@ class Sweep:
 
     def _look_at_all(self, come: str) -> float:
         name, after = json.loads(come)
-        found, behind = self._look_along(name, after)
-        self._handed_over += found
+        mended, behind = self._look_along(name, after)
+        self._handed_over += mended.handed
+        if mended.handed and mended.is_left:
+            # The same page once more: there may be room for more of it.
+            self._come = come
+            return STROLL
+        self._is_left |= mended.is_left
         place = WALKS.index(name) + (behind is None)
         if place < len(WALKS):
             self._come = json.dumps([WALKS[place], behind])
-            return 0.0 if found else STROLL
+            return 0.0 if mended.handed else STROLL
+        return self._end_look()
+
+    def _end_look(self) -> float:
         self._come = ""
         if self._handed_over:
             logger.warning(
@@ -114,27 +136,38 @@ class Sweep:
                 self._handed_over, self._alias,
             )  # fmt: skip
         self._handed_over = 0
-        return 0.0
+        if not self._is_left:
+            return 0.0
+        self._is_left = False
+        self._line.ask_for_all()
+        return REST
 
-    def _look_along(self, name: str, after: Behind) -> tuple[int, Behind]:
+    def _look_along(self, name: str, after: Behind) -> tuple[Mended, Behind]:
         if name != "line":
             page = self._walks.page(name, after, PAGE)
             return self._mend(page.rows), page.after
         known = self._line.known(int(after[0]) if after else 0, PAGE)
         over = sorted(set(known) - self._walks.handed(known)) if known else []
-        if over:
-            self._tell(over)
-        return len(over), [known[-1]] if len(known) == PAGE else None
+        self._tell(over)
+        return Mended(0, is_left=False), [known[-1]] if len(known) == PAGE else None
 
-    def _mend(self, rows: Sequence[Handed]) -> int:
-        """Have those handed over that nobody would get; return how many."""
-        astray = self._epoch.keep(lambda: self._line.find_astray(rows)) if rows else []
-        if astray:
-            self._walks.stand_down(astray)
-            self._tell(astray)
-        return len(astray)
+    def _mend(self, rows: Sequence[Handed]) -> Mended:
+        """Have those handed over that the line does not know, as far as it has room for them."""
+        find = self._line.find_astray
+        astray = self._epoch.keep(lambda: find(rows)) if rows else []
+        if not astray:
+            return Mended(0, is_left=False)
+        room = self._line.room()
+        if not room.has_any:
+            return Mended(0, is_left=True)
+        # Where keys are given up for want of memory, a large piece would drive out others.
+        few = astray[:FEW] if room.evicted else astray
+        # Some of them may have been on their way.
+        found = self._walks.stand_down(few, find)
+        self._tell(found)
+        return Mended(len(found), is_left=len(few) < len(astray))
 
     def _tell(self, seqs: Sequence[int]) -> None:
         """Have the line say what these rows say; where it cannot hear that now, look once more."""
-        if not self._sync(seqs):
+        if seqs and not self._sync(seqs):
             self._line.ask_for_all()

@@ -6,10 +6,13 @@ from datetime import datetime
 from itertools import batched
 from typing import Any
 
+from redis.exceptions import OutOfMemoryError
+
 from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.states import State
+from django_taskq.jobs.sweeps import LineFull
 from django_taskq.stores.pairing import Grave, HandedJob, Hold
 from django_taskq.stores.redis.codec import (
     read_moment,
@@ -25,8 +28,9 @@ from django_taskq.stores.redis.scripts import Argument, Scripts
 # What the script is told of a job.
 type Given = tuple[str, str, str, int, str, str, Sequence[str]]
 
-# Jobs per script: Redis does nothing else while one runs.
+# Jobs per script, and about how many bytes: Redis does nothing else while one runs.
 CHUNK = 1000
+MOST_BYTES = 500_000
 
 
 class Handing:
@@ -37,10 +41,10 @@ class Handing:
 
     def give(self, jobs: Sequence[HandedJob], *, is_locked: bool) -> int:
         """Make what is here of jobs say what their rows say; return how many were entered."""
-        return sum(
-            self._give([_given(job) for job in chunk], is_locked=is_locked)
-            for chunk in batched(jobs, CHUNK)
-        )
+        try:
+            return sum(self._give(given, is_locked=is_locked) for given in _chunks(jobs))
+        except OutOfMemoryError as error:
+            raise LineFull(f"Redis has no memory for more jobs: {error}") from error
 
     def drop(self, seqs: Iterable[int]) -> None:
         """Have jobs leave whose rows are gone."""
@@ -118,6 +122,20 @@ class Handing:
                     int(seq), id.decode(), read_state(state.decode()), int(attempt),
                     worker.decode() or None, _read(claimed), _read(eligible),
                 )  # fmt: skip
+
+
+def _chunks(jobs: Sequence[HandedJob]) -> Iterator[list[Given]]:
+    """Return what the script is told of jobs, in pieces that Redis takes at once."""
+    given: list[Given] = []
+    size = 0
+    for job in jobs:
+        given.append(_given(job))
+        size += len(job.spec.args) + len(job.spec.kwargs) + len(job.spec.metadata or "")
+        if len(given) >= CHUNK or size >= MOST_BYTES:
+            yield given
+            given, size = [], 0
+    if given:
+        yield given
 
 
 def _read(stored: bytes) -> datetime | None:

@@ -12,6 +12,7 @@ key.
 CATALOGUE = {
     "seq": ("string", "the number of the newest job; begins anew at the present microsecond"),
     "epoch": ("string", "what Redis holds: a name for it, or, with rows, its number and server"),
+    "epoch:": ("string", "copies of that, for where single keys are evicted"),
     "jobs": ("zset", "the public ids of all jobs here, by number"),
     "job:": ("hash", "one job, by number: its spec as JSON, and what changes of it"),
     "lane:": ("zset", "the numbers of the ready jobs of a lane behind one gate, by rank"),

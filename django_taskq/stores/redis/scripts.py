@@ -21,7 +21,7 @@ type Argument = str | bytes | int | float
 
 # What brings more jobs in; whatever else there is makes room in the end, and may go on where the
 # memory is full.
-FILLING = frozenset({"insert", "adopt"})
+FILLING = frozenset({"insert", "adopt", "give"})
 # From this release of Redis on a script can say so; Valkey tells of one like it.
 WITH_FLAGS = 7
 # How an answer begins that tells that what Redis holds is not what was handed out.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import batched
 
-from django_taskq.jobs.sweeps import Handed, Turn
+from django_taskq.jobs.sweeps import Handed, Room, Turn
 from django_taskq.stores.redis.codec import write_seq
 from django_taskq.stores.redis.scripts import Argument, Scripts
 
@@ -13,10 +13,12 @@ CHUNK = 500
 TURN = 5000
 # Milliseconds between two looks at everything.
 FULL_EVERY = 300_000
+# The part of its memory beyond which Redis is not filled with what is safe in rows.
+FULL = 0.9
 
 
 class Sweeping:
-    """Finds what Redis does not know, or nobody would get of it, and lists what it knows."""
+    """Finds what Redis does not know, has what it knows found, and lists it."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
@@ -35,8 +37,17 @@ class Sweeping:
         """Have a look at everything begun soon."""
         self._scripts.client().delete(self._scripts.keys.name("swept"))
 
+    def is_looking(self) -> bool:
+        """Tell whether a look at everything is due or under way, so that jobs may still come."""
+        names = [self._scripts.keys.name(name) for name in ("sweep", "swept")]
+        come, begun = self._scripts.client().mget(names)
+        return come is not None or begun is None
+
     def find_astray(self, rows: Sequence[Handed]) -> list[int]:
-        """Return the numbers of those that nobody would get, though their rows are handed out."""
+        """Return the numbers of those that are not here, though their rows are handed out.
+
+        Those that are here get back the places in which somebody looks for them.
+        """
         found: list[int] = []
         for chunk in batched(rows, CHUNK):
             arguments: list[Argument] = []
@@ -52,6 +63,10 @@ class Sweeping:
         found = client.zrangebyscore(key, f"({after}", "+inf", start=0, num=limit, withscores=True)
         return [int(score) for _, score in found]
 
-    def evicted(self) -> int:
-        """Return how many keys the server has evicted since it was started."""
-        return int(self._scripts.client().info("stats").get("evicted_keys", 0))
+    def room(self) -> Room:
+        """Return whether there is memory for more jobs; where nothing is told there is."""
+        client = self._scripts.client()
+        evicted = int(client.info("stats").get("evicted_keys", 0))
+        memory = client.info("memory")
+        most = int(memory.get("maxmemory", 0))
+        return Room(not most or int(memory.get("used_memory", 0)) < most * FULL, evicted)

@@ -22,7 +22,8 @@ def keys_of(store: Any) -> set[bytes]:
 
 def flush(store: Any) -> None:
     """Take from Redis what it holds of a store's alias, as FLUSHALL does."""
-    redis_client().delete(*keys_of(store))
+    if keys := keys_of(store):
+        redis_client().delete(*keys)
 
 
 def sweep(store: Any) -> int:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.fence import Note
 from django_taskq.jobs.states import State
+from django_taskq.jobs.sweeps import Room
 from django_taskq.models import Job
 from django_taskq.stores.durable import sweep as sweeping
 from tests.deadlines import wait_until
@@ -281,11 +282,42 @@ def test_after_keys_were_evicted_all_is_looked_at_soon(
     ids = insert_many(store, 3)
     sweep_newest(store)
     redis_client().delete(name(store, "job:", f"{_in_redis(store)[0]:016d}"))
-    evicted = iter([100, 101, 101, 101, 101])
-    monkeypatch.setattr(store.line.sweeping, "evicted", lambda: next(evicted))
+    evicted = iter([100, *[101] * 50])
+    monkeypatch.setattr(store.line.sweeping, "room", lambda: Room(True, next(evicted)))
     sweep_newest(store)
     sweep_newest(store)
     assert sorted(drain(store)) == sorted(ids)
+
+
+def test_the_way_to_a_lane_of_many_jobs_is_mended_and_nothing_is_void(store: Any) -> None:
+    join(store)
+    ids = insert_many(store, 20)
+    held = claim_one(store)
+    for entry in ("ring:", "gates:", "queues:"):
+        for key in keys_of(store):
+            if key.decode().startswith(name(store, entry)):
+                redis_client().delete(key)
+    assert claim(store, 1) == []
+    sweep_all(store)
+    assert finish(store, success(held)) == [State.SUCCESSFUL]
+    (next_one,) = claim(store)
+    assert (next_one.id, next_one.attempt) == (ids[1], 1)
+
+
+def test_a_full_redis_is_not_filled_with_what_is_safe_in_rows(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "FEW", 3)
+    ids = insert_many(store, 10)
+    flush(store)
+    store.epoch.restore()
+    room = [Room(False, 1)]
+    monkeypatch.setattr(store.line.sweeping, "room", lambda: room[0])
+    sweep(store)
+    assert _in_redis(store) == []
+    room[0] = Room(True, 1)
+    sweep_all(store)
+    assert drain(store) == ids
 
 
 # Redis knows what is over.

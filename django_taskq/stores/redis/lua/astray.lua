@@ -1,10 +1,10 @@
 -- needs: places
--- Find jobs that their rows say are handed out, and that nobody will get.
+-- Find jobs that their rows say are handed out, and that are not here; those that are here get back
+-- the places in which somebody looks for them.
 --
 -- ARGV[2]  and so on two for each: seq, the worker that its row names or ''
 --
--- Returns the numbers of those that are not here, or stand in no place where anybody looks. One that
--- is not here, and whose worker has a lease, is that worker's to end.
+-- Returns the numbers of those that are not here. One whose worker has a lease is that worker's to end.
 
 local leased = {}
 local function has_lease(worker)
@@ -14,41 +14,45 @@ local function has_lease(worker)
   return leased[worker]
 end
 
-local rings_known = {}
-local function is_in_turn(at)
-  if rings_known[at.lane] == nil then
-    rings_known[at.lane] = redis.call('ZSCORE', P .. 'ring:' .. at.ring, at.tenant)
-      and redis.call('ZSCORE', P .. 'gates:' .. at.band .. ':' .. at.queue, at.gate)
-      and redis.call('ZSCORE', P .. 'queues:' .. at.band, at.queue) and true or false
+-- Where single keys are evicted, the way to a lane may be gone though its jobs are there.
+local ways = {}
+local function mend_way(lane)
+  if not ways[lane] then
+    ways[lane] = true
+    local at = parts_of(lane)
+    local found = redis.call('ZADD', P .. 'ring:' .. at.ring, 0, at.tenant)
+      + redis.call('ZADD', P .. 'gates:' .. at.band .. ':' .. at.queue, 0, at.gate)
+      + redis.call('ZADD', P .. 'queues:' .. at.band, 0, at.queue)
+    rings = rings or found > 0
   end
-  return rings_known[at.lane]
 end
 
-local function stands(job)
-  if not redis.call('ZSCORE', P .. 'jobs', job.id) then
-    return false
-  elseif job.state == 'SCHEDULED' then
-    return redis.call('ZSCORE', P .. 'due', job.seq)
+local function mend(job)
+  local key = P .. 'job:' .. job.seq
+  redis.call('ZADD', P .. 'jobs', job.seq, job.id)
+  if job.state == 'SCHEDULED' then
+    redis.call('ZADD', P .. 'due', redis.call('HGET', key, 'due') or NOW, job.seq)
   elseif job.state == 'RUNNING' then
-    return redis.call('SISMEMBER', P .. 'hand:' .. job.worker, job.seq) == 1
-      and (has_lease(job.worker) or redis.call('SISMEMBER', P .. 'hands', job.worker) == 1)
+    redis.call('SADD', P .. 'hand:' .. job.worker, job.seq)
+    redis.call('SADD', P .. 'hands', job.worker)
   elseif job.parked then
-    return redis.call('ZSCORE', P .. 'suspects', job.seq)
+    redis.call('ZADD', P .. 'suspects', job.rank, job.seq)
+  else
+    if redis.call('ZADD', P .. 'lane:' .. job.lane, job.rank, job.seq) == 1 then
+      rings = true
+    end
+    mend_way(job.lane)
   end
-  return redis.call('ZSCORE', P .. 'lane:' .. job.lane, job.seq) and is_in_turn(parts_of(job.lane))
 end
 
 local told = {}
 for at = 2, #ARGV, 2 do
   local job = load_job(ARGV[at])
-  local is_here
   if job then
-    is_here = stands(job)
-  else
-    is_here = ARGV[at + 1] ~= '' and has_lease(ARGV[at + 1])
-  end
-  if not is_here then
+    mend(job)
+  elseif ARGV[at + 1] == '' or not has_lease(ARGV[at + 1]) then
     told[#told + 1] = ARGV[at]
   end
 end
+settle()
 return told

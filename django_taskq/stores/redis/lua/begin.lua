@@ -7,8 +7,15 @@
 --
 -- Returns 1, or 0 where that has changed.
 
-if (redis.call('GET', P .. 'epoch') or '') ~= ARGV[4] then
+local kept = redis.call('GET', P .. 'epoch')
+for n = 1, kept and 0 or 3 do
+  kept = kept or redis.call('GET', P .. 'epoch:' .. n)
+end
+if (kept or '') ~= ARGV[4] then
   return 0
+end
+for n = 1, 3 do
+  redis.call('DEL', P .. 'epoch:' .. n)
 end
 redis.call('SET', P .. 'epoch', ARGV[2] .. ':', 'PX', ARGV[3])
 return 1

@@ -11,7 +11,17 @@
 
 do
   local expected, given = string.match(ARGV[1], '^(%d*)/(%d*)$')
-  local kept = redis.call('GET', KEYS[1] .. ':epoch') or ''
+  local key = KEYS[1] .. ':epoch'
+  local kept = redis.call('GET', key)
+  for n = 1, kept and 0 or 3 do
+    -- A key alone may have been evicted; where all was lost no copy is left.
+    kept = redis.call('GET', key .. ':' .. n)
+    if kept then
+      redis.call('SET', key, kept)
+      break
+    end
+  end
+  kept = kept or ''
   local number, server = string.match(kept, '^(%d+):(%x+)$')
   if not number or (expected ~= '' and expected ~= number)
     or not string.find(redis.call('INFO', 'server'), 'run_id:' .. server, 1, true) then

@@ -9,10 +9,13 @@
 if redis.call('GET', P .. 'epoch') ~= ARGV[2] .. ':' then
   return 0
 end
-if ARGV[3] == '1' then
-  local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  redis.call('SET', P .. 'epoch', ARGV[2] .. ':' .. server)
-else
+if ARGV[3] == '0' then
   redis.call('DEL', P .. 'epoch')
+  return 1
+end
+local kept = ARGV[2] .. ':' .. string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+redis.call('SET', P .. 'epoch', kept)
+for n = 1, 3 do
+  redis.call('SET', P .. 'epoch:' .. n, kept)
 end
 return 1

@@ -14,6 +14,11 @@ if holder and holder ~= ARGV[2] then
   return {0, ''}
 end
 redis.call('SET', P .. 'sweeper', ARGV[2], 'PX', ARGV[3])
+-- Who evicts takes what was not asked for the longest: the copies are asked for nowhere else.
+local kept = redis.call('GET', P .. 'epoch')
+for n = 1, kept and 3 or 0 do
+  redis.call('SET', P .. 'epoch:' .. n, kept)
+end
 -- A turn that was lost meanwhile may have been somebody else's, who has come further.
 if holder and ARGV[4] == '' then
   redis.call('DEL', P .. 'sweep')
