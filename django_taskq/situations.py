@@ -21,7 +21,7 @@ from django_taskq.punctuality import Punctuality, punctuality_in
 from django_taskq.questions import NoAnswer, ask
 from django_taskq.stores.base import Store
 
-# Jobs of a queue, or of a state, that are counted.
+# Jobs in a state that are counted.
 MOST = 10_000
 # Paused tenants, and queues with work, among which is looked for jobs that wait for a pause.
 MOST_PAUSED = 50

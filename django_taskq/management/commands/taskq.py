@@ -2,7 +2,7 @@
 
 import socket
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from django.apps import apps
@@ -11,11 +11,14 @@ from django.core.management.base import CommandError
 from django.tasks.checks import check_tasks
 
 from django_taskq import control, health
+from django_taskq.advice import JUDGED, Subject
 from django_taskq.checks import check_monitoring, check_pools, check_project
 from django_taskq.exceptions import BenchmarkError
 from django_taskq.management import arguments, benchmarks, rules, stats, tables, watching
 from django_taskq.management.arguments import CANNOT
 from django_taskq.management.printing import PrintingCommand
+from django_taskq.questions import NoAnswer
+from django_taskq.situations import advise
 
 PRUNE_BATCH = 1000
 
@@ -93,15 +96,17 @@ class Command(PrintingCommand):
             timeout=options["timeout"],
             host=options["host"],
         )
+        warnings = _warnings(options, JUDGED)
         if options["format"] == "json":
-            self.write_json(health.value_of(found))
+            value = health.value_of(found)
+            for alias, told in warnings.items():
+                value["backends"][alias]["warnings"] = told
+            self.write_json(value)
         else:
-            self.write(
-                tables.table(
-                    _HEALTH,
-                    map(_health_row, found.backends),
-                )
-            )
+            self.write(tables.table(_HEALTH, map(_health_row, found.backends)))
+            for alias, told in warnings.items():
+                for text in told:
+                    self.write(tables.clean(f"warning in {alias}: {text}"))
         if not found.is_healthy:
             raise CommandError(tables.clean(" ".join(found.reasons)), returncode=CANNOT)
 
@@ -172,10 +177,25 @@ _VERBS = {
 
 
 def _views(options: dict[str, Any]) -> list[stats.View]:
+    queue, tenant = options["queue"], options["tenant"]
+    is_narrowed = (queue, tenant) != (None, None)
+    warnings = {} if is_narrowed else _warnings({"timeout": health.TIMEOUT, **options})
     return [
-        stats.view(alias, options["queue"], options["tenant"])
+        stats.view(alias, queue, tenant, warnings.get(alias, ()))
         for alias in arguments.wanted_aliases(options["backends"])
     ]
+
+
+def _warnings(options: dict[str, Any], left_out: Container[Subject] = ()) -> dict[str, list[str]]:
+    """Return what is to be said of each alias that answers; nothing where one host is judged."""
+    if options.get("host") is not None:
+        return {}
+    found = advise(arguments.wanted_aliases(options["backends"]), options["timeout"])
+    return {
+        alias: [each.text for each in told if each.subject not in left_out]
+        for alias, told in found.items()
+        if not isinstance(told, NoAnswer)
+    }
 
 
 def _pruned(alias: str) -> int:
