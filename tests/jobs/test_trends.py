@@ -7,7 +7,7 @@ import pytest
 
 from django_taskq.jobs.counts import ENDINGS, Counts, Ending, TaskFailures, place_of
 from django_taskq.jobs.rollups import Rollup, Span, trend_of
-from django_taskq.jobs.trends import WINDOWS, Window, points_of, total_of, window_named
+from django_taskq.jobs.trends import PERIODS, Period, points_of, total_of, period_named
 
 NOW = datetime(2026, 11, 28, 12, 34, 56, tzinfo=UTC)
 
@@ -18,20 +18,20 @@ def rollup(at: datetime, number: int, queue: str = "") -> Rollup:
     return Rollup(Span.MINUTE, at, Counts(queue, tuple(endings)))
 
 
-@pytest.mark.parametrize("window", WINDOWS)
-def test_steps_are_whole_and_the_last_one_is_under_way(window: Window) -> None:
-    steps = window.steps(NOW)
-    assert len(steps) * window.step == window.length
-    assert steps[0] == window.since(NOW)
-    assert steps[-1] <= NOW < steps[-1] + window.step
-    assert {later - before for before, later in pairwise(steps)} == {window.step}
+@pytest.mark.parametrize("period", PERIODS)
+def test_steps_are_whole_and_the_last_one_is_under_way(period: Period) -> None:
+    steps = period.steps(NOW)
+    assert len(steps) * period.step == period.length
+    assert steps[0] == period.since(NOW)
+    assert steps[-1] <= NOW < steps[-1] + period.step
+    assert {later - before for before, later in pairwise(steps)} == {period.step}
     # A step begins where a roll-up does.
-    assert window.step.total_seconds() % window.span == 0
+    assert period.step.total_seconds() % period.span == 0
 
 
 def test_roll_ups_are_added_up_by_step_and_gaps_are_there() -> None:
-    window = window_named("hour")
-    steps = window.steps(NOW)
+    period = period_named("hour")
+    steps = period.steps(NOW)
     minute = timedelta(minutes=1)
     found = points_of(
         [
@@ -40,7 +40,7 @@ def test_roll_ups_are_added_up_by_step_and_gaps_are_there() -> None:
             rollup(steps[0] + minute, 2),
             rollup(steps[-1], 4),
         ],
-        window,
+        period,
         NOW,
     )
     numbers = [point.counts.of(Ending.SUCCESSFUL) for point in found]
@@ -50,8 +50,8 @@ def test_roll_ups_are_added_up_by_step_and_gaps_are_there() -> None:
 
 
 def test_a_name_that_is_not_known_is_the_shortest_window() -> None:
-    assert window_named("week").length == timedelta(days=7)
-    assert window_named(None) is window_named("century") is WINDOWS[0]
+    assert period_named("week").length == timedelta(days=7)
+    assert period_named(None) is period_named("century") is PERIODS[0]
 
 
 def test_a_trend_adds_up_queues_and_has_what_failed_most_first() -> None:

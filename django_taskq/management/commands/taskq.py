@@ -96,7 +96,10 @@ class Command(PrintingCommand):
             timeout=options["timeout"],
             host=options["host"],
         )
-        warnings = _warnings(options, JUDGED)
+        # One that is ill has told why, and may answer nothing more.
+        well = [backend.alias for backend in found.backends if backend.is_healthy]
+        is_whole = options["host"] is None
+        warnings = _warnings(well, options["timeout"], JUDGED) if is_whole else {}
         if options["format"] == "json":
             value = health.value_of(found)
             for alias, told in warnings.items():
@@ -178,22 +181,19 @@ _VERBS = {
 
 def _views(options: dict[str, Any]) -> list[stats.View]:
     queue, tenant = options["queue"], options["tenant"]
-    is_narrowed = (queue, tenant) != (None, None)
-    warnings = {} if is_narrowed else _warnings({"timeout": health.TIMEOUT, **options})
-    return [
-        stats.view(alias, queue, tenant, warnings.get(alias, ()))
-        for alias in arguments.wanted_aliases(options["backends"])
-    ]
+    aliases = arguments.wanted_aliases(options["backends"])
+    is_whole = (queue, tenant) == (None, None)
+    warnings = _warnings(aliases, health.TIMEOUT) if is_whole else {}
+    return [stats.view(alias, queue, tenant, warnings.get(alias, ())) for alias in aliases]
 
 
-def _warnings(options: dict[str, Any], left_out: Container[Subject] = ()) -> dict[str, list[str]]:
-    """Return what is to be said of each alias that answers; nothing where one host is judged."""
-    if options.get("host") is not None:
-        return {}
-    found = advise(arguments.wanted_aliases(options["backends"]), options["timeout"])
+def _warnings(
+    aliases: Iterable[str], timeout: float, left_out: Container[Subject] = ()
+) -> dict[str, list[str]]:
+    """Return what is to be said of each alias that answers."""
     return {
         alias: [each.text for each in told if each.subject not in left_out]
-        for alias, told in found.items()
+        for alias, told in advise(aliases, timeout).items()
         if not isinstance(told, NoAnswer)
     }
 
