@@ -90,7 +90,7 @@ def test_it_shows_what_waits_and_how_it_went(sign_in: SignIn, alias: str) -> Non
     text = text_of(page)
     assert "3 successful" in text
     assert "2 failed" in text
-    assert "2 tries failed, of 1 tasks" in text
+    assert "2 failed tries, of 1 task." in text
     assert "tests.app.tasks.fail" in text
     (row,) = [row for row in page.context["live"] if row["alias"] == alias]
     assert [depth["shown"] for depth in row["depths"]] == ["4", "0", "0", "0"]
