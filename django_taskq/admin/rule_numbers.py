@@ -16,7 +16,7 @@ from django_taskq.jobs.workers import WorkerRecord
 from django_taskq.stores.base import Store
 
 # Jobs of a queue, or of a state, that are counted for a page.
-MOST_COUNTED = 5_000
+MOST_COUNTED = 3_000
 # How far back rates go, and what tenants were given.
 RATE_OVER, GIVEN_OVER = timedelta(minutes=5), timedelta(hours=1)
 

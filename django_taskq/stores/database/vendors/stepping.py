@@ -11,8 +11,8 @@ from django_taskq.stores.database.backlogs import MOST_WAITING, BacklogReads, Co
 from django_taskq.stores.database.window import Triple
 
 # Ready jobs that one read counts in the index, and rows that it reads to find the oldest.
-COUNTED, LOOKED_AT = 50_000, 5_000
-LEAST, MOST = 100, 10_000
+COUNTED, LOOKED_AT = 20_000, 500
+LEAST, MOST = 50, 10_000
 # Triples whose tenants are looked for where none are named.
 MOST_RINGS = 20
 
