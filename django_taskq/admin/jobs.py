@@ -13,6 +13,7 @@ from django_taskq.admin.job_columns import JobColumns
 from django_taskq.admin.job_details import JobDetails
 from django_taskq.admin.job_payloads import JobPayloads
 from django_taskq.admin.listing import JobList
+from django_taskq.admin.overview import OverviewPage
 from django_taskq.admin.paging import CappedPaginator
 from django_taskq.admin.spines import spine_of
 from django_taskq.admin.wanted import PARAMETERS, wanted_in
@@ -43,7 +44,7 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-class JobAdmin(FailurePages, JobColumns, JobDetails, JobPayloads):
+class JobAdmin(OverviewPage, FailurePages, JobColumns, JobDetails, JobPayloads):
     """Shows jobs. Nothing is added, changed or deleted here but by the actions."""
 
     list_display = (
