@@ -7,6 +7,7 @@ from redis import Redis
 
 from tests.deadlines import wait_until
 from tests.lifecycle.own_redis import OwnRedis
+from tests.servers.process import free_port
 from tests.stores.contract import Opened
 from tests.stores.contracts.claiming import Claiming
 from tests.stores.contracts.finishing import Finishing
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Redis]:
     """A client, as for any server, of a cluster whose one node has all slots."""
-    server = OwnRedis("--cluster-enabled", "yes")
+    # Nodes talk on a port 10,000 higher where none is named, which there may not be.
+    server = OwnRedis("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     server.start()
     client = server.client
     try:

@@ -92,7 +92,7 @@ def test_every_key_stands_in_the_catalogue_with_its_type_and_shares_the_slot(sto
 
 
 def written(store: Any, count: int, **values: Any) -> dict[str, Any]:
-    """Insert so many equal jobs, return what stands in Redis then of the first, and take it away."""
+    """Insert so many equal jobs, return what Redis holds then of the first, and delete it."""
     client = redis_client()
     store.insert([spec(tenant="é", queue="quéue", priority=3, **values) for _ in range(count)])
     keys = keys_of(store)
