@@ -17,13 +17,9 @@ STOP_TIMEOUT = 10.0
 
 
 class OwnRedis:
-    """A server made from the program of the run's server; what it holds outlives its end.
+    """A server made from the program of the run's server; what it holds outlives its end."""
 
-    `options` are those of its command line, beside those for its place and its file.
-    """
-
-    def __init__(self, *options: str) -> None:
-        self._options = options
+    def __init__(self) -> None:
         self._program = valkey.program_of(servers.url_of("valkey"))
         self._directory = server_directory("own-valkey")
         self._port = free_port()
@@ -44,7 +40,7 @@ class OwnRedis:
         options = ["--bind", "127.0.0.1", "--dir", self._directory, "--save", ""]
         command = [
             self._program, "--port", str(self._port), *options,
-            "--appendonly", "yes", "--appendfsync", "always", *self._options,
+            "--appendonly", "yes", "--appendfsync", "always",
         ]  # fmt: skip
         with (self._directory / "server.log").open("ab") as log:
             self._server = subprocess.Popen(

@@ -12,7 +12,7 @@ from tests.stores.contracts.claiming import Claiming
 from tests.stores.contracts.depending import Depending, GivingUp
 from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
-from tests.stores.contracts.foreseeing import Foreseeing, ForeseeingUpstreams
+from tests.stores.contracts.foreseeing import Foreseeing
 from tests.stores.contracts.freeing import Freeing
 from tests.stores.contracts.giving_back import GivingBack
 from tests.stores.contracts.growing import Growing
@@ -59,12 +59,11 @@ class Opened:
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
     Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, RollingUp,
-    Foreseeing,
 ):  # fmt: skip
     """What every store promises."""
 
 
-class GraphContract(Opened, Depending, Growing, ForeseeingUpstreams):
+class GraphContract(Opened, Depending, Growing, Foreseeing):
     """What a store promises beyond, in which jobs may wait for others."""
 
 
