@@ -14,7 +14,7 @@ from tests.stores.contracts.counting import Counting
 from tests.stores.contracts.depending import Depending, GivingUp
 from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
-from tests.stores.contracts.foreseeing import Foreseeing, ForeseeingUpstreams
+from tests.stores.contracts.foreseeing import Foreseeing
 from tests.stores.contracts.freeing import Freeing
 from tests.stores.contracts.giving_back import GivingBack
 from tests.stores.contracts.glancing import Glancing
@@ -63,12 +63,12 @@ class Opened:
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
     Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, RollingUp,
-    Counting, Glancing, Amending, Foreseeing,
+    Counting, Glancing, Amending,
 ):  # fmt: skip
     """What every store promises."""
 
 
-class GraphContract(Opened, Depending, Growing, ForeseeingUpstreams, Relaying):
+class GraphContract(Opened, Depending, Growing, Foreseeing, Relaying):
     """What a store promises beyond, in which jobs may wait for others."""
 
 

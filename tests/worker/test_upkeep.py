@@ -20,7 +20,7 @@ from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.models import Worker
 from django_taskq.options import Options
-from django_taskq.worker.upkeep import Upkeep
+from django_taskq.worker.upkeep import ARCHIVE_EVERY, ARCHIVE_LIMIT, Upkeep
 from tests.stores.jobs import WORKER, claim, join
 from tests.worker import tasks
 
@@ -147,3 +147,38 @@ def test_what_operators_say_is_read_every_few_seconds_and_a_change_wakes_the_wor
     # With what a change takes until it is read and acted on, five seconds are kept.
     assert 2.0 < min(pauses) < max(pauses) < 4.5
     assert woken == [looks[7]]
+
+
+class Ended(Rules):
+    """A store in which so many jobs have ended that are not archived."""
+
+    def __init__(self, ended: int) -> None:
+        super().__init__()
+        self.ended = ended
+        self.archived: list[int] = []
+
+    def archive(self, limit: int) -> int:
+        self.archived.append(min(limit, self.ended))
+        self.ended -= self.archived[-1]
+        return self.archived[-1]
+
+
+def test_ended_jobs_gather_however_often_the_upkeep_is_woken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("django_taskq.worker.upkeep.monotonic", lambda: now)
+    ended = Ended(ARCHIVE_LIMIT + 1)
+    store: Any = ended
+    upkeep = Upkeep(store, object, lambda: None, lambda: True)
+    assert upkeep.keep() == 0.0, "More than it takes at a time waits: it goes on at once."
+    upkeep.keep()
+    assert ended.archived == [ARCHIVE_LIMIT, 1]
+    for _ in range(5):
+        ended.ended += 1
+        pause = upkeep.keep()
+        assert pause == pytest.approx(ARCHIVE_EVERY)
+    assert ended.archived == [ARCHIVE_LIMIT, 1]
+    now += ARCHIVE_EVERY
+    upkeep.keep()
+    assert ended.archived == [ARCHIVE_LIMIT, 1, 5]

@@ -40,6 +40,8 @@ class Inserts:
 
     def insert(self, specs: Sequence[JobSpec]) -> list[Inserted]:
         """Store jobs. Raise DuplicateJob before anything is changed."""
+        if len(specs) == 1 and _is_plain(specs[0]):
+            return [self._put(specs[0])]
         ticked = [spec.id for spec in specs if spec.origin and spec.origin.schedule_id is not None]
         if ticked:
             return self._insert_ticked(specs, ticked)
@@ -53,6 +55,15 @@ class Inserts:
             enqueued_at = enqueued_at or read_moment(now)
             inserted += [Inserted(spec.id, enqueued_at) for spec in chunk]
         return inserted
+
+    def _put(self, spec: JobSpec) -> Inserted:
+        aging = self._aging
+        (now,) = self._scripts.run(
+            "put", 0 if aging is None else 1, new_id(), spec.id, spec.task,
+            write_lane(Lane(spec.queue, spec.band, spec.tenant), spec.gate),
+            _rank(spec, aging), write_spec(spec), spec.metadata or "",
+        )  # fmt: skip
+        return Inserted(spec.id, read_moment(now))
 
     def holders(self, unique_keys: Sequence[str]) -> dict[str, Holder]:
         """Return the unfinished jobs that hold these keys."""
@@ -122,7 +133,7 @@ class Inserts:
                 spec.id,
                 spec.task,
                 write_lane(Lane(spec.queue, spec.band, spec.tenant), spec.gate),
-                -spec.priority if aging is None else int(spec.priority * aging * 1000),
+                _rank(spec, aging),
                 "" if run_after is None else write_moment(run_after),
                 write_spec(spec),
                 spec.metadata or "",
@@ -132,3 +143,13 @@ class Inserts:
             )
         ages = 0 if aging is None else 1
         return self._scripts.run("insert", ages, new_id(), int(is_named), *arguments)
+
+
+def _is_plain(spec: JobSpec) -> bool:
+    """Tell whether a job is ready at once, and another one whatever there is already."""
+    return spec.run_after is None and spec.unique_key is None and spec.origin is None
+
+
+def _rank(spec: JobSpec, aging: float | None) -> int:
+    """Return the rank, or by how many milliseconds a job is ahead where ranks age."""
+    return -spec.priority if aging is None else int(spec.priority * aging * 1000)

@@ -21,7 +21,7 @@ type Argument = str | bytes | int | float
 
 # What brings more jobs in; whatever else there is makes room in the end, and may go on where the
 # memory is full.
-FILLING = frozenset({"insert", "adopt", "give"})
+FILLING = frozenset({"insert", "put", "adopt", "give"})
 # From this release of Redis on a script can say so; Valkey tells of one like it.
 WITH_FLAGS = 7
 # How an answer begins that tells that what Redis holds is not what was handed out.
@@ -33,7 +33,7 @@ def text_of(name: str, flags: str = "", guard: str = "") -> str:
     """Return a script with what its first line says that it needs in front of it."""
     lua = files("django_taskq.stores.redis") / "lua"
     own = (lua / f"{name}.lua").read_text()
-    needs = guard.split() + own.partition("\n")[0].removeprefix("-- needs: ").split()
+    needs = guard.split() + own.partition("\n")[0].removeprefix("-- needs:").split()
     parts = [*((lua / f"{need}.lua").read_text() for need in needs), own]
     return flags + "\n".join(parts)
 

@@ -42,7 +42,7 @@ def why(store: Store, id: str) -> str:
     return explain(seen(store, id))
 
 
-class Foreseeing:
+class ForeseeingStarts:
     """What can be learned of a job's start; nothing is changed by it."""
 
     def test_an_unknown_job_has_no_outlook(self, store: Store) -> None:
@@ -175,8 +175,8 @@ class Foreseeing:
         assert why(store, id).startswith("It has ended as SUCCESSFUL at ")
 
 
-class ForeseeingUpstreams:
-    """The same about jobs that wait for others."""
+class Foreseeing(ForeseeingStarts):
+    """The same, and of jobs that wait for others."""
 
     def test_only_upstreams_that_are_open_are_told(self, store: Store) -> None:
         join(store)

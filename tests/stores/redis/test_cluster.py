@@ -1,16 +1,20 @@
 """The store on a Redis Cluster of one node, which refuses what is not all in one slot."""
 
-from collections.abc import Iterator
+import atexit
+from functools import cache
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
+from tests import servers
 from tests.deadlines import wait_until
-from tests.lifecycle.own_redis import OwnRedis
+from tests.servers.process import free_port, server_directory, start_server
+from tests.servers.valkey import program_of
 from tests.stores.contract import Opened
 from tests.stores.contracts.claiming import Claiming
 from tests.stores.contracts.finishing import Finishing
-from tests.stores.contracts.foreseeing import Foreseeing
+from tests.stores.contracts.foreseeing import ForeseeingStarts
 from tests.stores.contracts.keeping import Keeping
 from tests.stores.contracts.limiting import Limiting
 from tests.stores.contracts.naming import Naming
@@ -22,30 +26,41 @@ SLOTS = 16_384
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Redis]:
-    """A client, as for any server, of a cluster whose one node has all slots."""
-    server = OwnRedis("--cluster-enabled", "yes")
-    server.start()
-    client = server.client
+@cache
+def cluster() -> Redis:
+    """Return a client, as for any server, of a cluster whose one node has all slots."""
+    program = program_of(servers.url_of("valkey"))
+    directory = server_directory("cluster")
+    options = ["--bind", "127.0.0.1", "--dir", str(directory), "--cluster-enabled", "yes"]
+    # Nodes talk on a port 10,000 higher where none is named, which there may not be.
+    options += ["--cluster-port", str(free_port())]
+    port = start_server(
+        lambda port: [program, "--port", str(port), *options], directory, answers=_answers
+    )
+    client = Redis(port=port)
+    atexit.register(client.close)
+    client.execute_command("CLUSTER", "ADDSLOTS", *range(SLOTS))
+    wait_until(
+        lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok",
+        what="the cluster to have all its slots",
+    )
+    return client
+
+
+def _answers(port: int) -> bool:
     try:
-        client.execute_command("CLUSTER", "ADDSLOTS", *range(SLOTS))
-        wait_until(
-            lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok",
-            what="the cluster to have all its slots",
-        )
-        yield client
-    finally:
-        client.close()
-        server.kill()
+        with Redis(port=port) as client:
+            return bool(client.ping())
+    except (RedisError, OSError):
+        return False
 
 
 class TestOneNode(
-    Opened, Claiming, Finishing, Limiting, Naming, Waking, Keeping, XComs, Foreseeing
+    Opened, Claiming, Finishing, Limiting, Naming, Waking, Keeping, XComs, ForeseeingStarts
 ):
     """What goes through every script keeps its promises there too."""
 
     @pytest.fixture
-    def place(self, cluster: Redis) -> Place:
+    def place(self) -> Place:
         """A place in the cluster."""
-        return RedisPlace("default", lambda: cluster)
+        return RedisPlace("default", cluster)

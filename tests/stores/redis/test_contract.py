@@ -3,14 +3,15 @@
 import pytest
 
 from tests.stores.contract import Opened
+from tests.stores.contracts.foreseeing import ForeseeingStarts
 from tests.stores.contracts.keeping import Retaining
 from tests.stores.contracts.limiting import LimitingSuspects
 from tests.stores.contracts.suspecting import Suspecting
 from tests.stores.places import Place, redis_places
 
 
-class TestRedisContract(Opened, Suspecting, Retaining, LimitingSuspects):
-    """What durable stores promise beyond the contract of all, but for transactions."""
+class TestRedisContract(Opened, Suspecting, Retaining, LimitingSuspects, ForeseeingStarts):
+    """What other stores promise beyond the contract of all, but for transactions and edges."""
 
     @pytest.fixture(params=redis_places())
     def place(self, request: pytest.FixtureRequest) -> Place:

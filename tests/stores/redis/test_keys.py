@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -11,6 +12,7 @@ from redis.crc import key_slot
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.limits import gate_of
 from django_taskq.jobs.rules import Rules, TenantRule
+from django_taskq.stores.database.clock import FrozenClock
 from django_taskq.stores.redis.keys import CATALOGUE
 from tests.stores.contracts.naming import enter
 from tests.stores.contracts.xcom import push
@@ -27,6 +29,7 @@ from tests.stores.jobs import (
     join,
     lose,
     retry,
+    spec,
     success,
 )
 from tests.stores.places import RedisPlace, redis_client
@@ -88,6 +91,35 @@ def test_every_key_stands_in_the_catalogue_with_its_type_and_shares_the_slot(sto
     assert len({key_slot(key.encode()) for key in found}) == 1
 
 
+def written(store: Any, count: int, **values: Any) -> dict[str, Any]:
+    """Insert so many equal jobs, return what Redis holds then of the first, and delete it."""
+    client = redis_client()
+    store.insert([spec(tenant="é", queue="quéue", priority=3, **values) for _ in range(count)])
+    keys = keys_of(store)
+    found: dict[str, Any] = {}
+    for key, kind in sorted(keys.items(), reverse=True):
+        entry = entry_of(store, key)
+        if entry == "job:":
+            found[entry] = client.hgetall(key) | {b"id": b"any"}
+        elif entry == "lane:":
+            found[entry] = key, {rank for _, rank in client.zrange(key, 0, -1, withscores=True)}
+        else:
+            found[entry] = kind, entry != "jobs" and kind == "zset" and client.zrange(key, 0, -1)
+    client.delete(*[key for key in keys if entry_of(store, key) not in {"seq", "epoch"}])
+    return found
+
+
+@pytest.mark.parametrize("aging", [None, 60.0])
+@pytest.mark.parametrize("values", [{}, {"metadata": "{}", "gate": gate_of(TASK, 1, None)}])
+def test_one_job_is_written_as_many_are(aging: float | None, values: dict[str, str]) -> None:
+    clock = FrozenClock(datetime(2026, 11, 28, tzinfo=UTC))
+    store: Any = PLACE.open(clock, priority_aging=aging)
+    one = written(store, 1, **values)
+    assert one.keys() >= {"seq", "epoch", "jobs", "job:", "lane:", "ring:", "gates:", "queues:"}
+    assert one == written(store, 2, **values)
+    store.close()
+
+
 def test_scripts_use_the_keys_of_the_catalogue_and_no_other() -> None:
     used = {key for text in LUA.values() for key in re.findall(r"P \.\. '(\w+:?)'", text)}
     assert used == CATALOGUE.keys()
@@ -99,7 +131,7 @@ def test_a_script_begins_with_its_purpose_its_arguments_and_its_result(name: str
     assert head.startswith("-- ")
     given = {int(n) for text in (LUA["places"], LUA["limits"]) for n in arguments_in(text)}
     told = given | set(arguments_in(head))
-    if head.startswith("-- needs: "):
+    if head.startswith("-- needs:"):
         assert "-- Returns" in head
         assert set(arguments_in(body)) <= told
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 
 from django_taskq.exceptions import InvalidPipeline
 from django_taskq.jobs.change import Change
@@ -182,60 +181,6 @@ def test_a_stale_archive_does_not_write_over_what_came_after(store: Any) -> None
 
     store._archive.keep(kept[:1])
     assert state(store, id) == State.SUCCESSFUL
-
-
-def test_ended_jobs_wait_in_redis_while_the_database_is_gone(
-    store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(jobs: Any) -> None:
-        raise OperationalError("gone")
-
-    join(store)
-    monkeypatch.setattr(store._archive, "keep", fail)
-    monkeypatch.setattr("django_taskq.stores.redis.store.MOST_ENDED", 1)
-    ids = insert_many(store, 6)
-    for claimed in claim(store, 6):
-        assert finish(store, success(claimed)) == [State.SUCCESSFUL]
-    store.forget(WORKER)
-    assert {job.state for job in store.get(ids)} == {State.SUCCESSFUL}
-    monkeypatch.undo()
-    assert store.archive(10) == 6
-    assert len(store.get(ids)) == 6
-
-
-def test_who_ends_more_than_is_archived_archives(
-    store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("django_taskq.stores.redis.store.MOST_ENDED", 3)
-    insert_many(store, 9)
-    for claimed in claim(store, 9):
-        finish(store, success(claimed))
-    assert redis_client().zcard(store.scripts.keys.name("ended")) <= 4
-
-
-def test_who_ends_more_than_is_archived_waits_for_the_one_that_is_at_it(
-    store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Watched:
-        """Counts the short waits, and lets the other one be done after the third."""
-
-        waits = 0
-
-        def wait(self, seconds: float) -> None:
-            self.waits += 1
-            if self.waits == 3:
-                store.scripts.run("turn", "other", 0)
-
-    monkeypatch.setattr("django_taskq.stores.redis.store.MOST_ENDED", 1)
-    watched = Watched()
-    monkeypatch.setattr("django_taskq.stores.redis.archiver._NEVER", watched)
-    insert_many(store, 3)
-    first, second, third = claim(store, 3)
-    finish(store, success(first), success(second))
-    store.scripts.run("turn", "other", 30_000)
-    finish(store, success(third))
-    assert watched.waits == 3
-    assert redis_client().zcard(store.scripts.keys.name("ended")) == 1
 
 
 # A Redis that forgets.
