@@ -11,8 +11,8 @@ from django_taskq.stores.database.vendors.postgresql.sessions import ask
 # Tell whether anything waits for one of these jobs. Input: seqs.
 _HAS_EDGES = "SELECT 1 FROM taskq_dependency WHERE upstream_id = ANY(%s::bigint[]) LIMIT 1"
 
-# Tell whether one of these jobs counts otherwise than it stands. Input: seqs. How it stands is looked
-# up by its key, whatever the planner thinks of the tables.
+# Tell whether one of these jobs counts otherwise than it stands. Input: seqs. How it stands is
+# looked up by its key, whatever the planner thinks of the tables.
 _HAS_STALE = f"""
 SELECT 1 FROM taskq_dependency
 WHERE upstream_id = ANY(%s::bigint[]) AND COALESCE(counted_as, '') <> (
