@@ -11,7 +11,7 @@ from django_taskq.jobs.rules import Rules, TenantRule
 from django_taskq.jobs.states import State
 from django_taskq.jobs.tenants import Tenants
 from django_taskq.stores.database.vendors.postgresql import sessions
-from tests.stores.contracts.depending import insert_after
+from tests.stores.contracts.depending import after, insert_after
 from tests.stores.contracts.relaying import relay
 from tests.stores.database.statements import recorded, run
 from tests.stores.jobs import (
@@ -108,6 +108,14 @@ def test_a_step_of_a_chain_takes_few_statements(place: DatabasePlace, store: Any
         claims = relay(store, *map(success, claims)).claims
     assert len(claims) == 1
     assert len(statements) <= MOST_STATEMENTS[place.database], statements
+
+
+def test_hundreds_that_wait_for_one_job_are_all_freed(store: Any) -> None:
+    first = insert(store)
+    store.insert([after(first) for _ in range(150)])
+    relayed = relay(store, success(claim_one(store)), room=4)
+    assert (list(relayed.states), list(relayed.claims)) == ([State.SUCCESSFUL], [])
+    assert len(claim(store, 200)) == 150
 
 
 @on_postgresql

@@ -13,7 +13,7 @@ from django_taskq.stores.database.finishes import Finishes, Written, ended_among
 from django_taskq.stores.database.heirs import Heir
 from django_taskq.stores.database.taken import Taken
 from django_taskq.stores.database.vendors.postgresql.arrays import given_row, given_rows
-from django_taskq.stores.database.vendors.postgresql.freeing import SIMPLE, Freed, end_and_free
+from django_taskq.stores.database.vendors.postgresql.freeing import Freed, end_and_free, simple
 
 # That nothing waits for a job: then its end is one statement. A scalar subquery is looked up in
 # the index row by row, whatever the planner thinks of the table.
@@ -185,7 +185,7 @@ class PostgresqlFinishes(Finishes):
             now=place.clock.steady_sql,
             given=given,
             is_running=_RUNS_AS_ONE if is_one else _RUNS,
-            alone=SIMPLE,
+            alone=simple(len(outcomes)),
         )
         freed = end_and_free(place, ended, values, heir, is_one=is_one)
         self._ripples.expects_edges = freed.has_edges

@@ -18,7 +18,10 @@ from django_taskq.stores.database.vendors.postgresql.sessions import ask
 
 # That a success does nothing to those that wait for the job but to count and maybe to free them.
 # Scalar subqueries: looked up in the index row by row, whatever the planner thinks of the tables.
-SIMPLE = """AND (
+# That few wait for it: the planner takes any number of them for one, and joins them accordingly.
+_SIMPLE = """AND (
+    SELECT 1 FROM taskq_dependency WHERE upstream_id = job.seq LIMIT 1 OFFSET {most}
+) IS NULL AND (
     SELECT 1 FROM taskq_dependency AS edge
     WHERE edge.upstream_id = job.seq AND (edge.counted_as <> 'successful' OR (
         SELECT waiting.state = 'DEFERRED' AND (
@@ -118,6 +121,12 @@ _RETURNED = ", ".join(["job.state", *map(returned, COLUMNS)])
 _CLAIMED_AT = 5 + COLUMNS.index("claimed_at")
 
 
+# Jobs that may wait for all that one statement ends, for one of these, and for one of many.
+MOST_WAITING = 1000
+MOST_OF_ONE = 100
+LEAST_MOST = 2
+
+
 class Freed(NamedTuple):
     """Which attempts were ended, what was handed over, and what else has become of it.
 
@@ -130,10 +139,18 @@ class Freed(NamedTuple):
     ready: list[int]
 
 
+def simple(count: int) -> str:
+    """Return the condition under which one of so many successes is ended by `end_and_free`.
+
+    Where many wait for a job the ripples count it, who know how many those are.
+    """
+    return _SIMPLE.format(most=max(LEAST_MOST, min(MOST_OF_ONE, MOST_WAITING // count)))
+
+
 def end_and_free(
     place: Place, ended: str, values: dict[str, Any], heir: Heir | None, *, is_one: bool
 ) -> Freed:
-    """End jobs by the statement `ended`, which has SIMPLE among its conditions, and free others.
+    """End jobs by the statement `ended`, which is `simple`, and free others.
 
     `is_one` tells that it ends one job: so chains do, again and again.
     """
