@@ -11,7 +11,7 @@ _LASTING = (Standing.SUCCESSFUL, Standing.SKIPPED)
 
 
 class Edge:
-    """One job waits for another one; `counted` is how that one counts in the job's tally."""
+    """One job waits for another one; `counted` is how that one counts in the job's score."""
 
     __slots__ = ("counted", "downstream", "id", "upstream")
 
@@ -23,7 +23,7 @@ class Edge:
 
 
 class Waiting:
-    """A DEFERRED job and the tally of its upstreams, from which its rule is decided at once."""
+    """A DEFERRED job and the score of its upstreams, from which its rule is decided at once."""
 
     __slots__ = ("failed", "is_blocked", "rule", "seq", "skipped", "successful", "total")
 
@@ -48,7 +48,7 @@ class Waiting:
 
     @property
     def decision(self) -> Decision:
-        """What the tally means for the job."""
+        """What the score means for the job."""
         return decide(self.rule, self.total, self.successful, self.failed, self.skipped)
 
     def count(self, standing: Standing | None, by: int) -> None:
@@ -103,7 +103,7 @@ class Move(NamedTuple):
 
 
 class Ripple(NamedTuple):
-    """The moves by seq, the edges that count anew, the jobs whose tally changed.
+    """The moves by seq, the edges that count anew, the jobs whose score changed.
 
     `standings` are those of moved jobs that changed, for whoever waits for them elsewhere.
     """

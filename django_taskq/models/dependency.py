@@ -13,7 +13,7 @@ class Dependency(models.Model):
 
     No constraint of the database: to check it would lock the upstream's row, and so hold up its
     finish. `upstream` is NULL, and `pending_key` what it is looked for by, while no such job
-    can be seen. `counted_as` is how the upstream counts in the tally of the downstream.
+    can be seen. `counted_as` is how the upstream counts in the score of the downstream.
     """
 
     downstream = models.ForeignKey(Job, models.DO_NOTHING, related_name="+", db_constraint=False)

@@ -76,7 +76,7 @@ _FREE: dict[str, Any] = {"is_blocked": False, "blocked_for": None, "blocked_at":
 
 
 class Deferred(NamedTuple):
-    """What is read of a waiting job beside its tally."""
+    """What is read of a waiting job beside its score."""
 
     id: str
     run_after: datetime | None
@@ -203,12 +203,12 @@ class Ripples:
         alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
         for seq in sorted(ripple.touched.keys() | ripple.moves.keys()):
             columns: dict[str, Any] = {}
-            tally = ripple.touched.get(seq)
-            if tally is not None:
+            score = ripple.touched.get(seq)
+            if score is not None:
                 columns |= {
-                    "upstream_successful": tally.successful,
-                    "upstream_failed": tally.failed,
-                    "upstream_skipped": tally.skipped,
+                    "upstream_successful": score.successful,
+                    "upstream_failed": score.failed,
+                    "upstream_skipped": score.skipped,
                 }
             move = ripple.moves.get(seq)
             if move is not None and now is None:

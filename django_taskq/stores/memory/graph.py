@@ -11,7 +11,7 @@ from django_taskq.stores.memory.job import MemoryJob
 
 
 class Graph:
-    """Edges by upstream; those that wait, with their tallies. Its store's lock guards it.
+    """Edges by upstream; those that wait, with their scores. Its store's lock guards it.
 
     `jobs` are all that have an edge. `pending` holds, by what they are looked for by, those who
     wait for jobs that are not there yet.

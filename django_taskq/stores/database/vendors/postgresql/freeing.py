@@ -66,7 +66,7 @@ counted AS (
     )) AND counted_as IS NULL
     RETURNING downstream_id
 ),
-tally AS MATERIALIZED (
+score AS MATERIALIZED (
     SELECT
         told.seq, count(*) AS count, may_run AND count(*) >= left_over AS is_free,
         may_run AND count(*) >= left_over AND {may_have} AS is_handed
@@ -76,12 +76,12 @@ tally AS MATERIALIZED (
 freed AS (
     UPDATE taskq_job AS job
     SET
-        upstream_successful = job.upstream_successful + tally.count,
+        upstream_successful = job.upstream_successful + score.count,
         eligible_at = CASE WHEN is_free THEN {now} END,
         state = CASE WHEN is_handed THEN 'RUNNING' WHEN is_free THEN 'READY' ELSE job.state END
         {handed}
-    FROM tally
-    WHERE job.seq = tally.seq AND job.seq = ANY (ARRAY(SELECT seq FROM tally))
+    FROM score
+    WHERE job.seq = score.seq AND job.seq = ANY (ARRAY(SELECT seq FROM score))
         AND job.backend = %(backend)s AND job.state = 'DEFERRED'
     RETURNING {returned}
 )

@@ -74,10 +74,10 @@ class SqliteInserts(Inserts):
         run_id = None if origin.run_id is None else origin.run_id.replace("-", "")
         moment = text_of(origin.scheduled_for, zone_of(self.place.connection))
         count = len(set(origin.upstreams))
-        tally = (count, 0, 0, 0) if count else (None, None, None, None)
+        score = (count, 0, 0, 0) if count else (None, None, None, None)
         return (
             run_id, origin.node, origin.map_index, origin.schedule_id, moment, rule_of(origin),
-            *tally, subject_of(spec.metadata),
+            *score, subject_of(spec.metadata),
         )  # fmt: skip
 
     def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
