@@ -24,6 +24,10 @@ class Room(NamedTuple):
     evicted: int
 
 
+class LineFull(RuntimeError):
+    """Whoever hands out has no memory for more jobs; their rows are handed over once it has."""
+
+
 class Turn(NamedTuple):
     """Whether it is the caller's turn to sweep, and how far a look at everything has come: "" where
     none is under way.

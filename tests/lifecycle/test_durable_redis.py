@@ -1,5 +1,7 @@
 """Jobs that are rows and are handed out by a Redis that is broken in every way: none is lost."""
 
+import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -14,6 +16,7 @@ from tests.lifecycle.enqueuing import Enqueuing
 from tests.lifecycle.ledger import ledger_of
 from tests.lifecycle.own_redis import OwnRedis
 from tests.lifecycle.proxy import Mode, Proxy
+from tests.lifecycle.soaking import soak_seconds
 from tests.lifecycle.stage import Stage
 from tests.lifecycle.workers import RealWorker, Workers
 
@@ -85,6 +88,11 @@ class Under:
         self.stage.wait_started(self.stage.journal.count("start") + count, timeout=bound)
         return monotonic() - begin
 
+    def wait_enqueued(self, count: int) -> None:
+        """Wait until so many more were enqueued, or refused."""
+        before = self.enqueuing.count
+        wait_until(lambda: self.enqueuing.count >= before + count, timeout=60, what="enqueues")
+
     def assert_nothing_was_lost(self, *, has_repeats: bool = True) -> None:
         """Fail unless all ended once, no worker has gone, and every enqueue came back."""
         disturbed = {worker.pid for worker in self.workers} if has_repeats else set()
@@ -125,8 +133,7 @@ def test_a_redis_that_is_killed_and_starts_empty_loses_nothing(
 ) -> None:
     with under.load():
         redis.kill()
-        before = under.enqueuing.count
-        wait_until(lambda: under.enqueuing.count > before + 20, what="enqueues to go on")
+        under.wait_enqueued(20)
         redis.start()
         under.wait_started_again()
         wait_noticed(under.workers)
@@ -236,8 +243,73 @@ def test_a_redis_whose_memory_is_full_is_handed_the_rest_once_it_has_room(
     under: Under, redis: OwnRedis
 ) -> None:
     client = redis.client
-    client.config_set("maxmemory", client.info("memory")["used_memory"] + 200_000)
-    with under.load(waiting=1000):
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + 2_000_000)
+    with under.load(waiting=100):
+        under.stage.enqueue_acked(tasks.work, [(0.02, "x" * 10_000)] * 1000)
         under.wait_started_again()
-        client.config_set("maxmemory", 0)
     under.assert_nothing_was_lost()
+
+
+# In large.
+
+MANY = 100_000
+# Seconds for so many.
+REFILLED = 10.0
+
+
+@pytest.mark.soak
+@on_postgresql
+@pytest.mark.parametrize("runs", [False, True], ids=["waiting", "running"])
+def test_a_hundred_thousand_jobs_are_handed_over_again_within_ten_seconds(
+    durable: Stage, redis: OwnRedis, workers: Workers, runs: bool
+) -> None:
+    queues = () if runs else ("--queues", "nothing")
+    worker = workers.start_working("--threads", "4", "--poll-interval", "0.2", *queues)
+    for _ in range(10):
+        tasks.give.enqueue_many([(([],), {})] * (MANY // 10))
+    client = redis.client
+    jobs = "{taskq:default}:jobs"
+    ended = durable.count(State.SUCCESSFUL)
+    wait_until(
+        lambda: client.zcard(jobs) >= MANY - ended - 5000, timeout=60, what="all to be there"
+    )
+    client.flushall()
+    begin = monotonic()
+    pause = threading.Event()
+    while client.get("{taskq:default}:swept") is None or client.exists("{taskq:default}:sweep"):
+        assert monotonic() - begin < 10 * REFILLED
+        pause.wait(0.05)
+    took = monotonic() - begin
+    there = client.zcard(jobs)
+    print(f"{there} jobs were there again {took:.1f} s after Redis was flushed.")
+    assert took < REFILLED
+    if not runs:
+        assert there == MANY
+    assert worker.is_running
+
+
+@pytest.mark.soak
+@on_postgresql
+def test_a_redis_that_is_broken_for_minutes_loses_nothing(under: Under, redis: OwnRedis) -> None:
+    dice = random.Random(17)
+    end = monotonic() + soak_seconds()
+
+    def kill() -> None:
+        redis.kill()
+        under.wait_enqueued(50)
+        redis.start()
+
+    def hang() -> None:
+        redis.freeze()
+        under.wait_enqueued(200)
+        redis.thaw()
+
+    def flush() -> None:
+        redis.client.flushall()
+
+    with under.load(waiting=1000):
+        while monotonic() < end:
+            dice.choice([kill, hang, flush])()
+            under.wait_started_again(bound=20.0, count=200)
+    under.assert_nothing_was_lost()
+    print(f"{under.enqueuing.count} jobs, the longest enqueue {max(under.enqueuing.seconds):.2f} s")

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 
 from django_taskq.jobs.epochs import EpochLost
+from django_taskq.jobs.sweeps import LineFull
 from django_taskq.stores.durable.breaker import Breaker
 from django_taskq.stores.durable.probe import Probe
 from django_taskq.stores.pairing import Line, Rows
@@ -26,6 +27,8 @@ FEW = 100
 MOST_OWED = 100_000
 # Seconds after which a transaction that has not synced what it withdrew is taken as rolled back.
 LONGEST_TRANSACTION = 30.0
+# Seconds between two complaints of a process that there is no room.
+SILENCE = 60.0
 
 
 class Handover:
@@ -46,6 +49,7 @@ class Handover:
         self._probe = Probe(line.ask, outages, self._hear)
         self._collected = threading.local()
         self._lock = threading.Lock()
+        self._tells_full_at = 0.0
         self._owed: dict[int | str, None] = {}
         self._withdrawn: dict[int | str, float] = {}
 
@@ -102,6 +106,10 @@ class Handover:
                 return True
         except EpochLost:
             return False
+        except LineFull as error:
+            # Whoever sweeps has them handed over once there is room.
+            self._warn_full(error)
+            return False
         self.owe(owing)
         return False
 
@@ -149,6 +157,12 @@ class Handover:
             return None
         self._breaker.note_success()
         return answer
+
+    def _warn_full(self, error: LineFull) -> None:
+        now = monotonic()
+        if now >= self._tells_full_at:
+            self._tells_full_at = now + SILENCE
+            self._warn(error)
 
     def _warn(self, error: Exception) -> None:
         logger.warning(

@@ -6,10 +6,13 @@ from datetime import datetime
 from itertools import batched
 from typing import Any
 
+from redis.exceptions import OutOfMemoryError
+
 from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.states import State
+from django_taskq.jobs.sweeps import LineFull
 from django_taskq.stores.pairing import Grave, HandedJob, Hold
 from django_taskq.stores.redis.codec import (
     read_moment,
@@ -38,7 +41,10 @@ class Handing:
 
     def give(self, jobs: Sequence[HandedJob], *, is_locked: bool) -> int:
         """Make what is here of jobs say what their rows say; return how many were entered."""
-        return sum(self._give(given, is_locked=is_locked) for given in _chunks(jobs))
+        try:
+            return sum(self._give(given, is_locked=is_locked) for given in _chunks(jobs))
+        except OutOfMemoryError as error:
+            raise LineFull(f"Redis has no memory for more jobs: {error}") from error
 
     def drop(self, seqs: Iterable[int]) -> None:
         """Have jobs leave whose rows are gone."""
