@@ -141,6 +141,10 @@ class Handover:
             over = (key for key, due_at in self._withdrawn.items() if due_at <= now)
             return list(islice(chain(self._owed, over), limit))
 
+    def close(self) -> None:
+        """Look for no answer any more; the next failure begins to."""
+        self._probe.stop()
+
     def _guarded[T](self, call: Callable[[], T]) -> T | None:
         if not self._breaker.may_try():
             return None

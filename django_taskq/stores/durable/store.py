@@ -339,6 +339,7 @@ class DurableStore(Store):
 
     def close(self) -> None:
         """Give up what rows and line hold open."""
+        self.handover.close()
         self.line.close()
         self.rows.close()
 
