@@ -10,6 +10,7 @@ from itertools import batched
 from django.db import router, transaction
 from django.db.models import Q
 
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.states import State
@@ -25,7 +26,7 @@ from django_taskq.stores.database.vendors import Vendor, vendor_of
 from django_taskq.stores.database.wakeups import Wakeups
 from django_taskq.stores.database.walks import Walks
 from django_taskq.stores.epochs import EpochRows
-from django_taskq.stores.pairing import HandedJob, Hold, Rows, Spent
+from django_taskq.stores.pairing import Hold, Rows, Spent
 
 
 class PairedRows(DatabaseStore, Rows):
