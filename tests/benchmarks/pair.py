@@ -1,7 +1,8 @@
 """Measure a drain side by side: ``python -m tests.benchmarks.pair [JOBS [ROUNDS]]``.
 
 One worker in this process works off the same jobs, once handed out by PostgreSQL and once by Redis
-(`DURABLE=True`), in turn. Told are jobs per second, and statements per job from claim to end.
+(`DURABLE=True`), in turn. Told are jobs per second, and statements and processor time of the worker
+per job, from claim to end.
 """
 
 import os
@@ -11,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 from tests.redis_alias import PAIR, REDIS_VARIABLE
@@ -77,7 +78,9 @@ def measure(jobs: int, rounds: int) -> Iterator[str]:
         for alias in ALIASES:
             enqueued = enqueue(alias, jobs)
             with counting() as counter:
+                began = process_time()
                 seconds = drain(alias)
+                busy = process_time() - began
             left = unfinished(alias)
             if left:
                 raise AssertionError(
@@ -87,7 +90,8 @@ def measure(jobs: int, rounds: int) -> Iterator[str]:
             statements[alias].append(counter.count / jobs)
             yield (
                 f"{number} {alias}: enqueue_many {jobs / enqueued:,.0f}/s, "
-                f"drain {speeds[alias][-1]:,.0f}/s, {statements[alias][-1]:.4f} statements a job"
+                f"drain {speeds[alias][-1]:,.0f}/s, {statements[alias][-1]:.4f} statements a job, "
+                f"{busy / jobs * 1e6:.0f} us"
             )
     fast, few = ([median(kept[alias]) for alias in ALIASES] for kept in (speeds, statements))
     yield f"drain: {fast[1] / fast[0]:.2f} x, statements: {few[1] / few[0]:.2f} x"

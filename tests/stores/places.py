@@ -19,6 +19,7 @@ from django_taskq.stores.database import DatabaseStore, PairedRows
 from django_taskq.stores.database.clock import FrozenClock
 from django_taskq.stores.database.vendors import GENERIC, Vendor
 from django_taskq.stores.durable import DurableStore
+from django_taskq.stores.durable.sweep import STROLL
 from django_taskq.stores.memory import MemoryStore
 from django_taskq.stores.redis import PairedRedis, RedisStore
 from django_taskq.stores.redis.job import RedisJob
@@ -174,8 +175,10 @@ class DurablePlace(DatabasePlace):
             clock=None if clock is None else lambda: clock.at,
         )
         store = DurableStore(alias, read, rows=rows, line=line)
-        # As the first worker does.
+        # As the first worker does, until all is known to be handed over.
         store.epoch.restore()
+        while store.sweep() <= STROLL:
+            pass
         return store
 
     def force(self, store: Any, id: str, state: State) -> None:
