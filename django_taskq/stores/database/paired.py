@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import partial
 from itertools import batched
 
+from django.db import Error as DatabaseError
 from django.db import router, transaction
 from django.db.models import Q
 
@@ -52,6 +53,17 @@ class PairedRows(DatabaseStore, Rows):
     def expect(self, epoch_of: Callable[[str | None], int]) -> None:
         """Mark and end attempts only in the epoch in which their worker was handed them."""
         self._marks.expect(self._numbers, epoch_of)
+
+    def find_obstacle(self) -> str | None:
+        """Name the tables that are missing, that of epochs among them."""
+        found = super().find_obstacle()
+        with suppress(DatabaseError):
+            if found is None and not self._numbers.has_table():
+                return (
+                    f"The database {self.database!r} lacks the table taskq_epoch: run manage.py "
+                    f"migrate --database {self.database}."
+                )
+        return found
 
     def transaction(self) -> AbstractContextManager[None]:
         """Open a transaction, or a savepoint in the caller's."""
