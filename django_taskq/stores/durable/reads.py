@@ -9,6 +9,7 @@ from functools import partial
 from django_taskq.jobs.backlogs import Backlog, BacklogQuery, Backlogs
 from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.glance import Glance
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
@@ -16,7 +17,7 @@ from django_taskq.jobs.run import OVER, RunRecord, Tally
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
 from django_taskq.stores.durable.handover import Handover
-from django_taskq.stores.pairing import HandedJob, Hold, Line, Rows
+from django_taskq.stores.pairing import Hold, Line, Rows
 
 # In these states a row may not know where its job stands.
 _MOVING = frozenset({State.READY, State.SCHEDULED, State.RUNNING})
