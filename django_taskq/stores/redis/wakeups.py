@@ -15,6 +15,8 @@ from django_taskq.stores.wakeup import Wakeup
 
 # redis-py 8 gives up on an answer after five seconds, so nothing blocks for longer than this.
 LONGEST_BLOCK = 2.0
+# Redis before 7 cuts a timeout to whole milliseconds, and takes none of them for ever.
+SHORTEST_BLOCK = 0.002
 # Ids per script.
 CHUNK = 500
 
@@ -123,7 +125,7 @@ class Wakeups:
             left = LONGEST_BLOCK if deadline is None else deadline - monotonic()
             if left <= 0:
                 return False, True
-            heard = client.blpop([told], timeout=max(0.001, min(left, LONGEST_BLOCK)))
+            heard = client.blpop([told], timeout=max(SHORTEST_BLOCK, min(left, LONGEST_BLOCK)))
             if heard is None:
                 return False, False
             open_.discard(heard[1].decode())
