@@ -1,11 +1,12 @@
 """What whoever compares Redis with rows asks of Redis."""
 
+import json
 from collections.abc import Sequence
 from itertools import batched
 
 from django_taskq.jobs.sweeps import Handed, Room, Turn
 from django_taskq.stores.redis.codec import write_seq
-from django_taskq.stores.redis.scripts import Argument, Scripts
+from django_taskq.stores.redis.scripts import Scripts
 
 # Jobs per script.
 CHUNK = 500
@@ -50,10 +51,10 @@ class Sweeping:
         """
         found: list[int] = []
         for chunk in batched(rows, CHUNK):
-            arguments: list[Argument] = []
-            for row in chunk:
-                arguments += (write_seq(row.seq), row.worker_id or "")
-            found += map(int, self._scripts.run("astray", *arguments).split())
+            workers = {write_seq(row.seq): row.worker_id for row in chunk if row.worker_id}
+            seqs = " ".join([write_seq(row.seq) for row in chunk])
+            told = self._scripts.run("astray", seqs, json.dumps(workers))
+            found += map(int, told.split())
         return found
 
     def known(self, after: int, limit: int) -> list[int]:

@@ -2,10 +2,11 @@
 -- Find jobs that their rows say are handed out, and that are not here; those that are here get back
 -- the places in which somebody looks for them.
 --
--- ARGV[2]  and so on two for each: seq, the worker that its row names or ''
+-- ARGV[2]  the numbers, in one text, which is sent and read more quickly than many
+-- ARGV[3]  a JSON object: the workers that their rows name, by number
 --
--- Returns the numbers of those that are not here, in one text, which is read more quickly than many.
--- One whose worker has a lease is that worker's to end.
+-- Returns the numbers of those that are not here, in one text. One whose worker has a lease is that
+-- worker's to end.
 
 local leased = {}
 local function has_lease(worker)
@@ -47,12 +48,13 @@ local function mend(job)
 end
 
 local told = {}
-for at = 2, #ARGV, 2 do
-  local job = load_job(ARGV[at])
+local workers = cjson.decode(ARGV[3])
+for seq in string.gmatch(ARGV[2], '%d+') do
+  local job = load_job(seq)
   if job then
     mend(job)
-  elseif ARGV[at + 1] == '' or not has_lease(ARGV[at + 1]) then
-    told[#told + 1] = ARGV[at]
+  elseif not workers[seq] or not has_lease(workers[seq]) then
+    told[#told + 1] = seq
   end
 end
 settle()
