@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from django_taskq.jobs.epochs import KeptEpoch
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.sweeps import Handed, Page, Room, Turn
 
 
@@ -36,6 +37,16 @@ class Ground(Protocol):
         """Let somebody else begin one at once."""
 
 
+class Giving(Protocol):
+    """What takes jobs that are to be handed out."""
+
+    def give(self, jobs: Sequence[HandedJob], *, is_locked: bool) -> int:
+        """Make what is there of jobs say what their rows say; return how many were entered."""
+
+    def drop(self, seqs: Sequence[int]) -> None:
+        """Have jobs leave whose rows are gone."""
+
+
 type FindAstray = Callable[[Sequence[Handed]], list[int]]
 
 
@@ -54,9 +65,9 @@ class Walked(Protocol):
     def handed(self, seqs: Sequence[int]) -> frozenset[int]:
         """Return those of these numbers whose rows are there and wait or run."""
 
-    def stand_down(self, seqs: Sequence[int], find_astray: FindAstray) -> list[int]:
+    def stand_down(self, seqs: Sequence[int], find_astray: FindAstray) -> list[HandedJob]:
         """Have no attempt count that was handed out before of those jobs that are astray, by a
-        look at them under their locks; return these. One transaction.
+        look at them under their locks; return these as they stand then. One transaction.
         """
 
 

@@ -6,38 +6,13 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
 
-from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.fence import Fence
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.outcome import Outcome
-from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.upkeep import Reaped
 from django_taskq.stores.base import Store
-from django_taskq.stores.losing import Ground, Numbers, Swept, Walked
-
-
-class HandedJob(NamedTuple):
-    """A job as its row stands, with all that a claim of it carries.
-
-    The spec carries its metadata as they are. `attempts` are those whose errors are kept.
-    """
-
-    seq: int
-    spec: JobSpec
-    state: State | str
-    rank: int
-    attempt: int
-    tries: int
-    lost: int
-    enqueued_at: datetime
-    eligible_at: datetime | None
-    due_at: datetime | None
-    started_at: datetime | None
-    cancel_asked_at: datetime | None
-    worker_ids: str | None
-    ctx: str | None
-    parked_for: str | None
-    attempts: tuple[AttemptRecord, ...] = ()
+from django_taskq.stores.losing import Giving, Ground, Numbers, Swept, Walked
 
 
 class Hold(NamedTuple):
@@ -148,11 +123,13 @@ class Rows(Store):
 class Line(Store):
     """A store that hands out jobs that stand in rows: who gets which, and who holds what.
 
-    `epochs` is the epoch that it is in, `sweeping` finds what it does not know.
+    `epochs` is the epoch that it is in, `sweeping` finds what it does not know,
+    and `patient` takes jobs from whoever can wait for that.
     """
 
     epochs: Ground
     sweeping: Swept
+    patient: Giving
 
     @abstractmethod
     def expect(self, epoch: Callable[[], int | None]) -> None:

@@ -1,5 +1,6 @@
 """Jobs that are rows and are handed out by a Redis that is broken in every way: none is lost."""
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from tests.lifecycle.proxy import Mode, Proxy
 from tests.lifecycle.soaking import soak_seconds
 from tests.lifecycle.stage import Stage
 from tests.lifecycle.workers import RealWorker, Workers
+
+logger = logging.getLogger(__name__)
 
 pytestmark = pytest.mark.lifecycle
 on_postgresql = pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
@@ -281,7 +284,7 @@ def test_a_hundred_thousand_jobs_are_handed_over_again_within_ten_seconds(
         pause.wait(0.05)
     took = monotonic() - begin
     there = client.zcard(jobs)
-    print(f"{there} jobs were there again {took:.1f} s after Redis was flushed.")
+    logger.warning("%d jobs were there %.1f s after Redis was flushed.", there, took)
     assert took < REFILLED
     if not runs:
         assert there == MANY
@@ -312,4 +315,5 @@ def test_a_redis_that_is_broken_for_minutes_loses_nothing(under: Under, redis: O
             dice.choice([kill, hang, flush])()
             under.wait_started_again(bound=20.0, count=200)
     under.assert_nothing_was_lost()
-    print(f"{under.enqueuing.count} jobs, the longest enqueue {max(under.enqueuing.seconds):.2f} s")
+    longest = max(under.enqueuing.seconds)
+    logger.warning("%d jobs, the longest enqueue %.2f s.", under.enqueuing.count, longest)

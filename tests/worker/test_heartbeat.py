@@ -12,7 +12,7 @@ from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.fence import Note
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.spec import JobSpec
-from django_taskq.jobs.workers import Pulse, WorkerInfo
+from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
 from django_taskq.stores.memory import MemoryStore
 from django_taskq.worker.heartbeat import Heartbeat
@@ -87,3 +87,23 @@ def test_a_job_that_runs_for_a_second_has_its_start_noted(
     started_at = store.get([claim.id])[0].started_at
     assert started_at is not None
     assert started_at <= datetime.now(UTC)
+
+
+def test_a_lease_that_may_be_gone_is_renewed_with_the_next_beat_alone(
+    store: FailingStore, claim: Claim
+) -> None:
+    heartbeat = heartbeat_of(store, Notepad(claim, {}, monotonic()))
+    beats: list[str] = []
+    renew = store.heartbeat
+
+    def count(worker_id: str, pulse: Pulse | None = None) -> Beat:
+        beats.append(worker_id)
+        return renew(worker_id, pulse)
+
+    store.heartbeat = count  # type: ignore[method-assign]
+    heartbeat.beat()
+    assert beats == []
+    heartbeat.hurry()
+    heartbeat.beat()
+    heartbeat.beat()
+    assert beats == [WORKER]

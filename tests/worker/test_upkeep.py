@@ -113,6 +113,9 @@ class Rules:
     def archive(self, limit: int) -> int:
         return 0
 
+    def sweep(self) -> float | None:
+        return None
+
     def reap(self) -> Reaped:
         return Reaped()
 

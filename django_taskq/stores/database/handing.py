@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.origin import NO_ORIGIN, Origin
 from django_taskq.jobs.spec import JobSpec
@@ -15,7 +16,6 @@ from django_taskq.stores.database.attempts import attempts_of, may_have_errors
 from django_taskq.stores.database.clock import aware
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.rows import state_of
-from django_taskq.stores.pairing import HandedJob
 
 # Rows per statement.
 CHUNK = 1000

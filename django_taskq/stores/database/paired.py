@@ -2,14 +2,16 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import partial
 from itertools import batched
 
+from django.db import Error as DatabaseError
 from django.db import router, transaction
 from django.db.models import Q
 
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.states import State
@@ -25,7 +27,7 @@ from django_taskq.stores.database.vendors import Vendor, vendor_of
 from django_taskq.stores.database.wakeups import Wakeups
 from django_taskq.stores.database.walks import Walks
 from django_taskq.stores.epochs import EpochRows
-from django_taskq.stores.pairing import HandedJob, Hold, Rows, Spent
+from django_taskq.stores.pairing import Hold, Rows, Spent
 
 
 class PairedRows(DatabaseStore, Rows):
@@ -51,6 +53,17 @@ class PairedRows(DatabaseStore, Rows):
     def expect(self, epoch_of: Callable[[str | None], int]) -> None:
         """Mark and end attempts only in the epoch in which their worker was handed them."""
         self._marks.expect(self._numbers, epoch_of)
+
+    def find_obstacle(self) -> str | None:
+        """Name the tables that are missing, that of epochs among them."""
+        found = super().find_obstacle()
+        with suppress(DatabaseError):
+            if found is None and not self._numbers.has_table():
+                return (
+                    f"The database {self.database!r} lacks the table taskq_epoch: run manage.py "
+                    f"migrate --database {self.database}."
+                )
+        return found
 
     def transaction(self) -> AbstractContextManager[None]:
         """Open a transaction, or a savepoint in the caller's."""

@@ -69,7 +69,7 @@ class DurableStore(Store):
         self._leases = Leases(rows, line, handover)
         self._reads = Reads(rows, line, handover)
         self.xcoms = DurableXComs(rows.xcoms, self._mark_pushers)
-        self._sweep = Sweep(alias, rows.walks, line.sweeping, epoch, handover.sync)
+        self._sweep = Sweep(alias, rows.walks, line.sweeping, line.patient, epoch, handover.sync)
         rows.on_moved(handover.sync_later)
         rows.ask_spent(self._reads.spent)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import new_id
-from django_taskq.jobs.sweeps import Handed, Room
+from django_taskq.jobs.sweeps import Handed, LineFull, Room
 from django_taskq.stores.durable.epoch import Epoch
-from django_taskq.stores.losing import Swept, Walked
+from django_taskq.stores.losing import Giving, Swept, Walked
 
 logger = logging.getLogger("django_taskq.stores")
 
@@ -55,12 +56,14 @@ class Sweep:
         alias: str,
         walks: Walked,
         line: Swept,
+        patient: Giving,
         epoch: Epoch,
         sync: Callable[[Sequence[int]], bool],
     ) -> None:
         self._alias = alias
         self._walks = walks
         self._line = line
+        self._patient = patient
         self._epoch = epoch
         self._sync = sync
         self._token = new_id()
@@ -72,6 +75,7 @@ class Sweep:
         self._room: Room | None = None
         self._handed_over = 0
         self._is_left = False
+        self._is_empty = False
 
     def step(self) -> float:
         """Look at one page; return the seconds until there is more to look at."""
@@ -148,13 +152,16 @@ class Sweep:
             return self._mend(page.rows), page.after
         known = self._line.known(int(after[0]) if after else 0, PAGE)
         over = sorted(set(known) - self._walks.handed(known)) if known else []
-        self._tell(over)
+        if over and not self._sync(over):
+            self._line.ask_for_all()
         return Mended(0, is_left=False), [known[-1]] if len(known) == PAGE else None
 
     def _mend(self, rows: Sequence[Handed]) -> Mended:
         """Have those handed over that the line does not know, as far as it has room for them."""
         find = self._line.find_astray
-        astray = self._epoch.keep(lambda: find(rows)) if rows else []
+        astray = [row.seq for row in rows]
+        if not self._is_empty:
+            astray = self._epoch.keep(lambda: find(rows)) if rows else []
         if not astray:
             return Mended(0, is_left=False)
         room = self._line.room()
@@ -164,10 +171,15 @@ class Sweep:
         few = astray[:FEW] if room.evicted else astray
         # Some of them may have been on their way.
         found = self._walks.stand_down(few, find)
-        self._tell(found)
-        return Mended(len(found), is_left=len(few) < len(astray))
+        # Where a whole page was not known, the next one is looked at under its locks alone.
+        self._is_empty = len(found) == len(rows)
+        has_room = self._give(found)
+        return Mended(len(found), is_left=len(few) < len(astray) or not has_room)
 
-    def _tell(self, seqs: Sequence[int]) -> None:
-        """Have the line say what these rows say; where it cannot hear that now, look once more."""
-        if seqs and not self._sync(seqs):
-            self._line.ask_for_all()
+    def _give(self, jobs: Sequence[HandedJob]) -> bool:
+        """Hand jobs over; return whether there was room. No lock: what ended since stays away."""
+        try:
+            self._patient.give(jobs, is_locked=False)
+        except LineFull:
+            return False
+        return True

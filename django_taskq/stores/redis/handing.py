@@ -9,11 +9,12 @@ from typing import Any
 from redis.exceptions import OutOfMemoryError
 
 from django_taskq.jobs.fence import Fence
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.states import State
 from django_taskq.jobs.sweeps import LineFull
-from django_taskq.stores.pairing import Grave, HandedJob, Hold
+from django_taskq.stores.pairing import Grave, Hold
 from django_taskq.stores.redis.codec import (
     read_moment,
     read_state,

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django_taskq.jobs.fence import Fence
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.workers import Beat, Pulse
 from django_taskq.options import Options
 from django_taskq.stores.archive import Archive
-from django_taskq.stores.pairing import Grave, HandedJob, Hold, Line
+from django_taskq.stores.pairing import Grave, Hold, Line
 from django_taskq.stores.redis.epochs import RedisEpochs
 from django_taskq.stores.redis.handing import Handing
 from django_taskq.stores.redis.scripts import Scripts
@@ -40,6 +41,7 @@ class PairedRedis(RedisStore, Line):
         self._handing = Handing(self._quick)
         self.epochs = RedisEpochs(Scripts(client, self.scripts.keys, clock))
         self.sweeping = Sweeping(self.scripts)
+        self.patient = Handing(self.scripts)
 
     def expect(self, epoch: Callable[[], int | None]) -> None:
         """Do nothing but in this epoch; raise EpochLost in another one."""

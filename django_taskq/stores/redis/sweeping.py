@@ -53,7 +53,7 @@ class Sweeping:
             arguments: list[Argument] = []
             for row in chunk:
                 arguments += (write_seq(row.seq), row.worker_id or "")
-            found += map(int, self._scripts.run("astray", *arguments))
+            found += map(int, self._scripts.run("astray", *arguments).split())
         return found
 
     def known(self, after: int, limit: int) -> list[int]:

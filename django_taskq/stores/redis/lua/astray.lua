@@ -4,7 +4,8 @@
 --
 -- ARGV[2]  and so on two for each: seq, the worker that its row names or ''
 --
--- Returns the numbers of those that are not here. One whose worker has a lease is that worker's to end.
+-- Returns the numbers of those that are not here, in one text, which is read more quickly than many.
+-- One whose worker has a lease is that worker's to end.
 
 local leased = {}
 local function has_lease(worker)
@@ -55,4 +56,4 @@ for at = 2, #ARGV, 2 do
   end
 end
 settle()
-return told
+return table.concat(told, ' ')
