@@ -139,7 +139,9 @@ class Wakeups:
     def hear(self, waiter: str, timeout: float) -> None:
         """Sleep until an end is told to somebody, or the seconds are over."""
         told = self._scripts.keys.name("told:", waiter)
-        self._scripts.client().blpop([told], timeout=max(0.001, min(timeout, LONGEST_BLOCK)))
+        self._scripts.client().blpop(
+            [told], timeout=max(SHORTEST_BLOCK, min(timeout, LONGEST_BLOCK))
+        )
 
     def close(self) -> None:
         """Give up all subscriptions."""
