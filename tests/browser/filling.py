@@ -19,7 +19,8 @@ def main(directory: Path) -> None:
     set_up()
     open_desk()
     welcome(["Acme", "Globex", "Initech"])
-    print(json.dumps({**_documents(directory), **_digest(), **_rules()}))
+    found = {**_documents(directory), **_digest(), **_rules()}
+    sys.stdout.write(json.dumps(found))
 
 
 def _documents(directory: Path) -> dict[str, str]:

@@ -19,7 +19,9 @@ LONGEST_END = 20.0
 class Site:
     """A desk of its own, its site and a worker."""
 
-    def __init__(self, directory: Path, settings: str = "tests.browser.settings") -> None:
+    def __init__(
+        self, directory: Path, settings: str = "tests.browser.settings", **environment: str
+    ) -> None:
         self.directory = directory
         self.address = f"http://127.0.0.1:{_free_port()}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO")}
@@ -29,6 +31,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": settings,
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(ROOT),
+            **environment,
         }
         self._children: list[subprocess.Popen[bytes]] = []
 
@@ -38,9 +41,13 @@ class Site:
 
     def start(self) -> None:
         """Start the site and a worker; return once the site answers."""
+        self._start("worker", "runworker", "--no-reload", "--grace", "5", "--threads", "4")
+        self.serve()
+
+    def serve(self) -> None:
+        """Start the site alone; return once it answers."""
         host = self.address.removeprefix("http://")
         self._start("site", "runserver", "--noreload", host)
-        self._start("worker", "runworker", "--no-reload", "--grace", "5", "--threads", "4")
         wait_until(self._answers, timeout=LONGEST_START, what="the site to answer")
 
     def stop(self) -> None:

@@ -2,17 +2,17 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, go
 from tests.browser.reading import field, job_page, message_of, reload_until
 
 MOST_PRESSES = 120
 IS_FOCUSED = "(selector) => document.activeElement.matches(selector)"
 
 
-def tab_to(page: Page, selector: str) -> None:
+def tab_to(page: Page, selector: str, key: str = "Tab") -> None:
     """Press the tabulator until the focus is on what the selector says."""
     for _ in range(MOST_PRESSES):
-        page.keyboard.press("Tab")
+        page.keyboard.press(key)
         if page.evaluate(IS_FOCUSED, selector):
             return
     raise AssertionError(f"{page.url}: {selector} is not reached by {MOST_PRESSES} tabulators.")
@@ -21,12 +21,11 @@ def tab_to(page: Page, selector: str) -> None:
 def test_a_job_is_requeued_by_keys_alone(open_page: Open, known: dict[str, str]) -> None:
     page = open_page(job_page(known["image_job"]))
     reload_until(page, field(page, "state_cell"), "FAILED")
-    page.goto("/admin/django_taskq/job/?state=FAILED")
+    go(page, "/admin/django_taskq/job/?state=FAILED")
     tab_to(page, "select[name=action]")
     page.keyboard.type("Requeue")
-    tab_to(page, ".actions [type=submit], .actions button")
-    page.keyboard.press("Escape")
     tab_to(page, "input.action-select")
     page.keyboard.press("Space")
+    tab_to(page, ".actions button, .actions [type=submit]", "Shift+Tab")
     page.keyboard.press("Enter")
     expect(message_of(page)).to_contain_text("1 job")

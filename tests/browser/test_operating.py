@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, go, log_in
 from tests.browser.reading import (
+    LONGEST,
     assert_succeeded,
     choose_action,
     field,
@@ -13,8 +14,18 @@ from tests.browser.reading import (
     message_of,
     reload_until,
 )
+from tests.deadlines import wait_until
 
-JOBS = "/admin/django_taskq/job/"
+
+def hand_in(desk: Page, text: str) -> None:
+    """Hand a text in at the desk, which then shows its job."""
+    go(desk, "/customers/globex/")
+    desk.locator("textarea").fill(text)
+    desk.get_by_role("button", name="Hand in").click()
+
+
+def job_id(desk: Page) -> str:
+    return desk.locator("dl.small code").first.inner_text()
 
 
 def test_a_failed_job_is_found_read_retried_and_succeeds(
@@ -46,11 +57,17 @@ def test_a_paused_queue_says_so_and_goes_on_when_it_is_resumed(open_page: Open) 
     expect(message_of(page)).to_contain_text("now paused")
 
     desk = open_page("/customers/globex/")
-    desk.locator("textarea").fill("A text that has to wait.")
-    desk.get_by_role("button", name="Hand in").click()
-    id = desk.locator("dl.small code").inner_text()
-    go(page, job_page(id))
-    expect(field(page, "why_line")).to_contain_text("paused")
+
+    def waits() -> bool:
+        """Hand a text in; tell whether it waits. The worker sees the pause within five seconds."""
+        hand_in(desk, "A text that has to wait.")
+        expect(desk.locator("#job")).to_be_visible()
+        go(page, job_page(job_id(desk)))
+        return "paused" in field(page, "why_line").inner_text()
+
+    wait_until(waits, timeout=LONGEST, what="a job to wait for its queue")
+    expect(field(page, "state_cell")).to_contain_text("READY")
+    id = job_id(desk)
 
     go(page, "/admin/django_taskq/queue/")
     page.get_by_role("row").filter(has_text="documents").get_by_role("checkbox").check()
