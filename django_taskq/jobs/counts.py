@@ -66,14 +66,31 @@ class Histogram(NamedTuple):
         return BOUNDS[-1]
 
 
+class TaskFailures(NamedTuple):
+    """How many tries of one task failed for good, and how many with another try to come."""
+
+    task: str
+    failed: int = 0
+    retried: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many failed at all."""
+        return self.failed + self.retried
+
+
 class Counts(NamedTuple):
-    """What was counted of one queue. Leases are nobody's queue's: these have an empty name."""
+    """What was counted of one queue. Leases are nobody's queue's: these have an empty name.
+
+    `failures` has the tasks of which any try failed, by name.
+    """
 
     queue: str
     endings: tuple[int, ...] = (0,) * len(ENDINGS)
     waits: Histogram = Histogram()
     runs: Histogram = Histogram()
     leases_lost: int = 0
+    failures: tuple[TaskFailures, ...] = ()
 
     def of(self, ending: Ending) -> int:
         """Return how many attempts ended in this way."""
@@ -87,6 +104,7 @@ class Counts(NamedTuple):
             self.waits.plus(other.waits),
             self.runs.plus(other.runs),
             self.leases_lost + other.leases_lost,
+            by_task([*self.failures, *other.failures]),
         )
 
 
@@ -116,6 +134,15 @@ def by_queue(counted: Iterable[Counts]) -> list[Counts]:
         known = sums.get(counts.queue)
         sums[counts.queue] = counts if known is None else known.plus(counts)
     return [sums[queue] for queue in sorted(sums)]
+
+
+def by_task(failures: Iterable[TaskFailures]) -> tuple[TaskFailures, ...]:
+    """Return one sum for each task, by name."""
+    sums: dict[str, TaskFailures] = {}
+    for task, failed, retried in failures:
+        known = sums.get(task, TaskFailures(task))
+        sums[task] = TaskFailures(task, known.failed + failed, known.retried + retried)
+    return tuple(sums[task] for task in sorted(sums))
 
 
 def _sums(ours: Sequence[int], theirs: Sequence[int]) -> tuple[int, ...]:

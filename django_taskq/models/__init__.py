@@ -5,7 +5,7 @@ from django_taskq.models.dependency import Dependency
 from django_taskq.models.job import Job
 from django_taskq.models.limit import Limit
 from django_taskq.models.queue import Queue
-from django_taskq.models.rollup import Rollup
+from django_taskq.models.rollup import FailureRollup, Rollup
 from django_taskq.models.run import Run
 from django_taskq.models.schedule import Backfill, Schedule, Tick
 from django_taskq.models.tenant import Tenant
@@ -13,6 +13,6 @@ from django_taskq.models.worker import Worker
 from django_taskq.models.xcom import XCom
 
 __all__ = [
-    "Attempt", "Backfill", "Dependency", "Job", "Limit", "Queue", "Rollup", "Run", "Schedule",
-    "Tenant", "Tick", "Worker", "XCom",
+    "Attempt", "Backfill", "Dependency", "FailureRollup", "Job", "Limit", "Queue", "Rollup", "Run",
+    "Schedule", "Tenant", "Tick", "Worker", "XCom",
 ]  # fmt: skip

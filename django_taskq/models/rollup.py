@@ -1,4 +1,6 @@
-"""The row of a roll-up: what workers counted of one queue within a minute, an hour, or ever."""
+"""The rows of roll-ups: what workers counted of one queue within a minute, an hour, or ever, and
+of the failures of one task within a minute or an hour.
+"""
 
 from django.db import models
 
@@ -43,3 +45,28 @@ class Rollup(models.Model):
 
 for _name in (*ENDING_COLUMNS, *WAIT_COLUMNS, *RUN_COLUMNS):
     Rollup.add_to_class(_name, models.BigIntegerField(default=0, db_default=0))
+
+
+class FailureRollup(models.Model):
+    """How many tries of one task failed within the minute or the hour that begins at `start`."""
+
+    id = models.BigAutoField(primary_key=True)
+    backend = NameField(max_length=64)
+    task = NameField(max_length=255)
+    span = models.IntegerField()
+    start = models.BigIntegerField()
+    failed = models.BigIntegerField(default=0, db_default=0)
+    retried = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        db_table = "taskq_failure_rollup"
+        verbose_name = "roll-up of failures"
+        verbose_name_plural = "roll-ups of failures"
+        constraints = (
+            models.UniqueConstraint(
+                name="taskq_failure_rollup_once", fields=["backend", "span", "start", "task"]
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.task} {self.span} {self.start}"

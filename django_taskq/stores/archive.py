@@ -8,7 +8,7 @@ from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
-from django_taskq.jobs.rollups import Rollup, Span
+from django_taskq.jobs.rollups import Rollup, Span, Trend
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
 
@@ -71,6 +71,9 @@ class Archive(Protocol):
 
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, the oldest first."""
+
+    def trend(self, span: Span, since: datetime) -> Trend:
+        """Return how all queues together went since a moment, and which tasks failed."""
 
     def find_obstacle(self) -> str | None:
         """Return in a sentence what keeps it from being used, or None."""

@@ -30,11 +30,13 @@ from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
+from django_taskq.jobs.glance import Glance, glance_of
+from django_taskq.jobs.hindrance import Hindrance
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
-from django_taskq.jobs.rollups import Rollup, Span
+from django_taskq.jobs.rollups import Rollup, Span, Trend, trend_of
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, State
@@ -312,6 +314,17 @@ class Store(ABC):
     def insights(self) -> Insights:
         """Return live numbers; never counts ended jobs one by one on a large table."""
 
+    def glance(self, most: int) -> Glance:
+        """Return live numbers by queue, read quickly however many jobs there are.
+
+        Where there are more than `most` of a kind that is dear to count, that much is said.
+        """
+        return glance_of(self.insights())
+
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """Return what of a database itself slows the queue down."""
+        return ()
+
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start, None where there is no such job.
 
@@ -333,6 +346,10 @@ class Store(ABC):
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, those that began at a moment or later, oldest first."""
         return []
+
+    def trend(self, span: Span, since: datetime) -> Trend:
+        """Return how all queues together went since a moment, and which tasks failed."""
+        return trend_of(self.rollups(span, since))
 
     # Waking up.
 

@@ -5,23 +5,28 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Sum
 
-from django_taskq.jobs.counts import Counts, Histogram
+from django_taskq.jobs.counts import Counts, Histogram, TaskFailures, by_task
 from django_taskq.jobs.rollups import (
     KEPT,
     Rollup,
     Span,
+    Trend,
     kept_since,
     moment_of,
+    most_failed_first,
     second_of,
     start_of,
 )
+from django_taskq.models import FailureRollup
 from django_taskq.models import Rollup as Row
 from django_taskq.models.rollup import ENDING_COLUMNS, RUN_COLUMNS, WAIT_COLUMNS
 
 _FIXED = ("span", "start", "queue", "leases_lost", "wait_seconds", "run_seconds")
-_COLUMNS = (*_FIXED, *ENDING_COLUMNS, *WAIT_COLUMNS, *RUN_COLUMNS)
+_COUNTED = (*ENDING_COLUMNS, *WAIT_COLUMNS, *RUN_COLUMNS)
+_COLUMNS = (*_FIXED, *_COUNTED)
+_SUMMED = ("leases_lost", "wait_seconds", "run_seconds", *_COUNTED)
 
 
 class RollupRows:
@@ -42,6 +47,9 @@ class RollupRows:
             for counts in sorted(counted):
                 for span in Span:
                     self._add(counts, span, second_of(start_of(span, now)))
+            for failures in by_task(each for counts in counted for each in counts.failures):
+                for span in KEPT:
+                    self._add_failures(failures, span, second_of(start_of(span, now)))
         self._prune(now)
 
     def read(self, span: Span, since: datetime | None = None) -> list[Rollup]:
@@ -51,6 +59,46 @@ class RollupRows:
             found = found.filter(start__gte=second_of(since))
         rows = found.order_by("start", "queue").values_list(*_COLUMNS)
         return [_rollup_of(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+    def trend(self, span: Span, since: datetime) -> Trend:
+        """Return how all queues together went since a moment: two statements, which add up."""
+        start = second_of(since)
+        rows = self._rows(span).filter(start__gte=start).order_by("start").values_list("start")
+        # Under names of their own, since an alias may not be that of a column.
+        summed = rows.annotate(**{f"sum_{name}": Sum(name) for name in _SUMMED})
+        failed = self._failures(span).filter(start__gte=start).order_by("task").values_list("task")
+        return Trend(
+            tuple(
+                _rollup_of(
+                    {
+                        "span": span, "start": at, "queue": "",
+                        **dict(zip(_SUMMED, map(_number, sums), strict=True)),
+                    }
+                )
+                for at, *sums in summed
+            ),
+            most_failed_first(
+                TaskFailures(task, int(failed), int(retried))
+                for task, failed, retried in failed.annotate(Sum("failed"), Sum("retried"))
+            ),
+        )  # fmt: skip
+
+    def _failures(self, span: Span) -> QuerySet[FailureRollup]:
+        rows = FailureRollup._default_manager.using(self._database)
+        return rows.filter(backend=self._backend, span=span.value)
+
+    def _add_failures(self, failures: TaskFailures, span: Span, start: int) -> None:
+        row = self._failures(span).filter(start=start, task=failures.task)
+        more: dict[str, Any] = {
+            "failed": F("failed") + failures.failed, "retried": F("retried") + failures.retried
+        }  # fmt: skip
+        if row.update(**more):
+            return
+        new = FailureRollup(backend=self._backend, task=failures.task, span=span.value, start=start)
+        FailureRollup._default_manager.using(self._database).bulk_create(
+            [new], ignore_conflicts=True
+        )
+        row.update(**more)
 
     def _rows(self, span: Span) -> QuerySet[Row]:
         rows = Row._default_manager.using(self._database)
@@ -72,8 +120,15 @@ class RollupRows:
         if hour == self._pruned:
             return
         for span in KEPT:
-            self._rows(span).filter(start__lt=second_of(kept_since(span, now))).delete()
+            before = second_of(kept_since(span, now))
+            self._rows(span).filter(start__lt=before).delete()
+            self._failures(span).filter(start__lt=before).delete()
         self._pruned = hour
+
+
+def _number(total: Any) -> int | float:
+    """Return a sum as what was summed: databases make decimals of whole numbers."""
+    return total if isinstance(total, float) else int(total)
 
 
 def _numbers(counts: Counts) -> Iterator[tuple[str, float]]:

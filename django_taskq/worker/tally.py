@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from time import monotonic
 
+from django_taskq.exceptions import RetryError
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.counts import (
     BUCKETS,
@@ -13,8 +14,10 @@ from django_taskq.jobs.counts import (
     Counts,
     Ending,
     Histogram,
+    TaskFailures,
     bucket_of,
     by_queue,
+    by_task,
     ending_of,
     place_of,
 )
@@ -29,22 +32,36 @@ logger = logging.getLogger("django_taskq.worker")
 
 # Seconds between two transactions of a worker for its numbers.
 COUNT_EVERY = 10.0
+# Failures that are listed before they are added up.
+MOST_LISTED = 1000
+# By which a job asks to run again.
+_ASKED = f"{RetryError.__module__}.{RetryError.__qualname__}"
 
 
 class _Page:
     """The numbers of one queue, while they grow."""
 
-    __slots__ = ("endings", "run_seconds", "runs", "wait_seconds", "waits")
+    __slots__ = ("endings", "failures", "run_seconds", "runs", "wait_seconds", "waits")
 
     def __init__(self) -> None:
         self.endings = [0] * len(ENDINGS)
         self.waits, self.wait_seconds = [0] * BUCKETS, 0.0
         self.runs, self.run_seconds = [0] * BUCKETS, 0.0
+        self.failures: list[TaskFailures] = []
+
+    def count(self, ending: Ending, task: str, *, is_failure: bool) -> None:
+        """Count an end, and by its task what failed."""
+        self.endings[place_of(ending)] += 1
+        if is_failure:
+            is_last = ending is not Ending.RETRIED
+            self.failures.append(TaskFailures(task, int(is_last), int(not is_last)))
+            if len(self.failures) >= MOST_LISTED:
+                self.failures = list(by_task(self.failures))
 
     def counts(self, queue: str) -> Counts:
         waits = Histogram(tuple(self.waits), self.wait_seconds)
         runs = Histogram(tuple(self.runs), self.run_seconds)
-        return Counts(queue, tuple(self.endings), waits, runs)
+        return Counts(queue, tuple(self.endings), waits, runs, failures=by_task(self.failures))
 
 
 class Tally:
@@ -67,15 +84,15 @@ class Tally:
             for ended, state in zip(batch, states, strict=True):
                 ending = ending_of(ended.outcome.verdict, state)
                 page = self._page(ended.claim.queue)
-                page.endings[place_of(ending)] += 1
+                page.count(ending, ended.claim.task, is_failure=is_failure(ended.outcome, ending))
                 if ending is not Ending.LATE and ending is not Ending.RELEASED:
                     _time(page, ended.claim, ended.outcome, ended.duration)
 
-    def end(self, queues: Iterable[str], ending: Ending) -> None:
-        """Count attempts that ended in nobody's hand."""
+    def lose(self, jobs: Iterable[tuple[str, str]]) -> None:
+        """Count attempts that ended with their process, by the queue and the task of the job."""
         with self._lock:
-            for queue in queues:
-                self._page(queue).endings[place_of(ending)] += 1
+            for queue, task in jobs:
+                self._page(queue).count(Ending.LOST, task, is_failure=True)
 
     def lose_leases(self, count: int) -> None:
         """Count workers whose jobs were taken back."""
@@ -111,6 +128,13 @@ class Tally:
         if page is None:
             page = self._pages[queue] = _Page()
         return page
+
+
+def is_failure(outcome: Outcome, ending: Ending) -> bool:
+    """Tell whether a try failed; who merely asks to run again, or is sent to, has not."""
+    if ending is Ending.RETRIED:
+        return outcome.error is None or outcome.error.exception_class_path != _ASKED
+    return ending is Ending.FAILED
 
 
 def _time(page: _Page, claim: Claim, outcome: Outcome, duration: float) -> None:

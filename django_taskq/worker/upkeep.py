@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable
 from time import monotonic
 
-from django_taskq.jobs.counts import Ending
 from django_taskq.jobs.upkeep import Reaped
 from django_taskq.stores.base import Store
 from django_taskq.worker.loop import LONGEST_PAUSE, told
@@ -139,7 +138,7 @@ class Upkeep:
     def _count_lost(self, reaped: Reaped) -> None:
         if reaped.failed:
             jobs = self._store.get(reaped.failed)
-            self._tally.end((job.queue for job in jobs), Ending.LOST)
+            self._tally.lose((job.queue, job.task) for job in jobs)
 
     def _prune(self) -> bool:
         count = self._store.prune(PRUNE_LIMIT)

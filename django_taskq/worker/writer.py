@@ -19,7 +19,6 @@ from django.tasks.base import TaskError, TaskResultStatus
 
 from django_taskq.exceptions import TaskqError
 from django_taskq.jobs.claim import Claim
-from django_taskq.jobs.counts import Ending
 from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.reasons import JOB_CANCELED
@@ -86,7 +85,7 @@ class Recorder:
                 "The process of job %s (attempt %d) %s; the job is %s now.",
                 claim.id, claim.attempt, how, state,
             )  # fmt: skip
-            self.tally.end([claim.queue], Ending.LOST)
+            self.tally.lose([(claim.queue, claim.task)])
         if state is State.CANCELED:
             report_canceled(self._sender, self._store, [claim.id])
         elif state in ENDED:

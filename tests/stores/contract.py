@@ -15,6 +15,7 @@ from tests.stores.contracts.finishing import Finishing
 from tests.stores.contracts.foreseeing import Foreseeing
 from tests.stores.contracts.freeing import Freeing
 from tests.stores.contracts.giving_back import GivingBack
+from tests.stores.contracts.glancing import Glancing
 from tests.stores.contracts.growing import Growing
 from tests.stores.contracts.inserting import Inserting
 from tests.stores.contracts.keeping import Keeping, Retaining
@@ -59,6 +60,7 @@ class Opened:
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
     Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, RollingUp,
+    Glancing,
 ):  # fmt: skip
     """What every store promises."""
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from django_taskq.jobs.counts import Counts, Ending
+from django_taskq.jobs.claim import TryError
+from django_taskq.jobs.counts import Counts, Ending, TaskFailures
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.rollups import Span
 from django_taskq.jobs.states import State
@@ -17,7 +18,13 @@ NOW = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 
 def ended(verdict: Verdict, ran: float = 2.0, **of_claim: Any) -> Any:
     """Return an attempt of a job enqueued a minute before it started."""
-    known = {"queue": "mail", "enqueued_at": NOW, "run_after": None, "started_at": None}
+    known = {
+        "queue": "mail",
+        "task": "shop.tasks.send",
+        "enqueued_at": NOW,
+        "run_after": None,
+        "started_at": None,
+    }
     claim = SimpleNamespace(**{**known, **of_claim})
     outcome = Outcome(1, 1, verdict, started_at=NOW + timedelta(minutes=1))
     return SimpleNamespace(claim=claim, outcome=outcome, duration=ran)
@@ -44,6 +51,31 @@ def test_the_wait_ends_with_the_first_start_and_begins_when_it_could() -> None:
     assert (counts.of(Ending.RETRIED), counts.of(Ending.SUCCESSFUL)) == (1, 3)
 
 
+def test_failed_tries_are_counted_by_task_and_a_job_that_asks_to_run_again_is_none() -> None:
+    def failed(verdict: Verdict, error: str, task: str = "shop.tasks.send") -> Any:
+        made = ended(verdict, task=task)
+        made.outcome = made.outcome._replace(error=TryError(error, ""))
+        return made
+
+    tally = Tally()
+    tally.add(
+        [
+            failed(Verdict.RETRY, "builtins.ValueError"),
+            failed(Verdict.RETRY, "django_taskq.exceptions.RetryError"),
+            failed(Verdict.FAILED, "builtins.ValueError", "shop.tasks.pay"),
+            failed(Verdict.RETRY, "builtins.ValueError"),
+            ended(Verdict.SUCCEEDED),
+        ],
+        [State.SCHEDULED, State.SCHEDULED, State.FAILED, State.READY, State.SUCCESSFUL],
+    )
+    tally.lose([("mail", "shop.tasks.pay")])
+    (counts,) = handed_over(tally)
+    assert counts.failures == (
+        TaskFailures("shop.tasks.pay", 2, 0),
+        TaskFailures("shop.tasks.send", 0, 2),
+    )
+
+
 def test_what_was_refused_or_given_back_has_no_times() -> None:
     tally = Tally()
     tally.add([ended(Verdict.SUCCEEDED), ended(Verdict.RELEASED)], [None, State.READY])
@@ -60,9 +92,9 @@ def test_what_a_store_could_not_take_goes_along_the_next_time() -> None:
             raise OSError("no route to host")
 
     tally = Tally()
-    tally.end(["mail", "mail"], Ending.LOST)
+    tally.lose([("mail", "shop.tasks.send")] * 2)
     tally.hand_over(Broken())  # type: ignore[arg-type]
-    tally.end(["mail"], Ending.LOST)
+    tally.lose([("mail", "shop.tasks.send")])
     tally.lose_leases(1)
     leases, mail = handed_over(tally)
     assert (leases.queue, leases.leases_lost) == ("", 1)

@@ -14,11 +14,13 @@ from django_taskq.jobs.edges import EdgeRecord
 from django_taskq.jobs.fate import Death
 from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.filters import JobFilter, RunFilter
+from django_taskq.jobs.glance import Glance
+from django_taskq.jobs.hindrance import Hindrance
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
-from django_taskq.jobs.rollups import Rollup, Span
+from django_taskq.jobs.rollups import Rollup, Span, Trend
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
@@ -34,6 +36,7 @@ from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
 from django_taskq.stores.database.expanding import Expanding
+from django_taskq.stores.database.glances import glance_at
 from django_taskq.stores.database.losses import Losses
 from django_taskq.stores.database.outlooks import Outlooks
 from django_taskq.stores.database.particulars import Particulars, particulars_of
@@ -291,6 +294,14 @@ class DatabaseStore(Store):
         """Return live numbers."""
         return self._reads.insights()
 
+    def glance(self, most: int) -> Glance:
+        """Return live numbers by queue, by three statements."""
+        return glance_at(self._place, most)
+
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """Return what of the database itself slows the queue down."""
+        return tuple(self.vendor.hindrances(self._place))
+
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start, by three or four statements."""
         return self._outlooks.of(id)
@@ -303,6 +314,10 @@ class DatabaseStore(Store):
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, the oldest first."""
         return self._rollups.read(span, since)
+
+    def trend(self, span: Span, since: datetime) -> Trend:
+        """Return how all queues together went since a moment, by two statements."""
+        return self._rollups.trend(span, since)
 
     def particulars(self) -> Particulars:
         """Return what the speed of this store depends on. It may take some seconds."""

@@ -19,7 +19,7 @@ from django_taskq.jobs.filters import JobFilter, RunFilter
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.outcome import Outcome
 from django_taskq.jobs.record import JobRecord
-from django_taskq.jobs.rollups import Rollup, Span
+from django_taskq.jobs.rollups import Rollup, Span, Trend
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -294,6 +294,10 @@ class RedisStore(Store):
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, the oldest first."""
         return self._archive.rollups(span, since)
+
+    def trend(self, span: Span, since: datetime) -> Trend:
+        """Return how all queues together went since a moment."""
+        return self._archive.trend(span, since)
 
     def particulars(self) -> Any:
         """Return what the speed of this store depends on: its archive, with Redis among that."""

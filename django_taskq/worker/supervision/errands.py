@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from django.tasks import task_backends
 
-from django_taskq.jobs.counts import Ending
 from django_taskq.jobs.states import State
 from django_taskq.stores.base import Store
 from django_taskq.stores.wakeup import Wakeup
@@ -94,7 +93,7 @@ def _bury(remains: Remains, how: str, was_alone: bool) -> int:
 def _count_lost(store: Store, ids: Sequence[str]) -> None:
     tally = Tally()
     tally.lose_leases(1)
-    tally.end((job.queue for job in store.get(ids)), Ending.LOST)
+    tally.lose((job.queue, job.task) for job in store.get(ids))
     tally.hand_over(store)
 
 

@@ -5,7 +5,15 @@ from datetime import timedelta
 
 from django.db import connections
 
-from django_taskq.jobs.counts import BUCKETS, ENDINGS, Counts, Ending, Histogram, place_of
+from django_taskq.jobs.counts import (
+    BUCKETS,
+    ENDINGS,
+    Counts,
+    Ending,
+    Histogram,
+    TaskFailures,
+    place_of,
+)
 from django_taskq.jobs.rollups import KEPT, Span, start_of
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
@@ -54,6 +62,27 @@ class RollingUp:
         ]
         assert begun not in {each.at for each in frozen.rollups(Span.MINUTE)}
         assert [each.counts for each in frozen.rollups(Span.EVER)] == [counts("a", 7)]
+
+    def test_a_trend_adds_up_all_queues_and_knows_which_tasks_failed(
+        self, frozen: Store, clock: FrozenClock
+    ) -> None:
+        begun = start_of(Span.HOUR, clock.at)
+        pay, send = TaskFailures("pay", 1, 2), TaskFailures("send", 0, 1)
+        frozen.count([counts("a")._replace(failures=(pay,)), counts("b", 2)])
+        clock.move(3600)
+        frozen.count([counts("b")._replace(failures=(pay, send))])
+        found = frozen.trend(Span.HOUR, begun)
+        later = begun + timedelta(hours=1)
+        assert [(each.at, each.counts._replace(failures=())) for each in found.rollups] == [
+            (begun, counts("", 3)),
+            (later, counts("", 1)),
+        ]
+        assert found.failures == (TaskFailures("pay", 2, 4), send)
+        assert frozen.trend(Span.MINUTE, later).failures == (pay, send)
+        clock.move(KEPT[Span.MINUTE].total_seconds())
+        frozen.count([counts("a")])
+        assert frozen.trend(Span.MINUTE, begun).failures == ()
+        assert frozen.trend(Span.HOUR, begun).failures == found.failures
 
     def test_many_workers_at_once_lose_nothing_of_each_other(self, store: Store) -> None:
         queues = ["a", "b", "c"]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
+from django_taskq.jobs.glance import Bounded
 from django_taskq.jobs.limits import NO_GATE, gate_of
 from django_taskq.jobs.tenants import Tenants
 from django_taskq.jobs.unique import unique_key
@@ -273,3 +274,25 @@ def test_looking_for_suspects_reads_nothing_else(
         assert "SCAN taskq_job" not in plan
         if "parked_for" in sql and "UPDATE" not in sql.split()[0]:
             assert "taskq_job_parked" in plan, plan
+
+
+@each_database
+@with_or_without
+def test_a_glance_reads_no_ended_job_and_counts_to_its_bound(
+    store: DatabaseStore, database: str
+) -> None:
+    insert_many(store, 3, run_after=datetime.now(UTC) + timedelta(hours=1))
+    with recorded(database) as statements:
+        found = store.glance(20)
+    ready = {each.queue: each.jobs for each in found.counts if each.state == "READY"}
+    assert ready == {"default": Bounded(20, True), "emails": Bounded(20, True)}
+    assert found.depth("SCHEDULED") == Bounded(3)
+    assert len(statements) == 3
+    for statement in statements:
+        plan = plan_of(database, statement)
+        assert "Seq Scan on taskq_job" not in plan, plan
+        # Of what is in the index of one state alone all may be read.
+        bare = [
+            line for line in plan.splitlines() if "SCAN taskq_job" in line or "SCAN job" in line
+        ]
+        assert all("taskq_job_" in line for line in bare), plan

@@ -1,8 +1,9 @@
 """Any database that Django speaks to: the ORM alone, and polling. The reference for the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from django_taskq.jobs.hindrance import Hindrance
 from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
 from django_taskq.stores.database.finishes import Finishes
@@ -27,11 +28,17 @@ class Vendor(NamedTuple):
     leases: type[Leases]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
+    hindrances: Callable[[Place], Iterable[Hindrance]]
 
 
 def no_settings(place: Place) -> dict[str, Any]:
     """Tell nothing of a database about which nothing is known."""
     return {}
+
+
+def no_hindrances(place: Place) -> Iterable[Hindrance]:
+    """Find nothing at a database about which nothing is known."""
+    return ()
 
 
 GENERIC = Vendor(
@@ -45,4 +52,5 @@ GENERIC = Vendor(
     leases=Leases,
     wakeups=Wakeups,
     settings=no_settings,
+    hindrances=no_hindrances,
 )

@@ -4,6 +4,7 @@ from django_taskq.stores.database.clock import ServerClock
 from django_taskq.stores.database.vendors.generic import GENERIC
 from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
+from django_taskq.stores.database.vendors.postgresql.hindrances import old_transactions
 from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlInserts
 from django_taskq.stores.database.vendors.postgresql.keeping import PostgresqlKeeping
 from django_taskq.stores.database.vendors.postgresql.leases import PostgresqlLeases
@@ -29,4 +30,5 @@ POSTGRESQL = GENERIC._replace(
     leases=PostgresqlLeases,
     wakeups=PostgresqlWakeups,
     settings=postgresql_settings,
+    hindrances=old_transactions,
 )

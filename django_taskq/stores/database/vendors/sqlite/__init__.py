@@ -10,6 +10,7 @@ from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.vendors.generic import GENERIC
 from django_taskq.stores.database.vendors.sqlite.claims import SqliteClaims
 from django_taskq.stores.database.vendors.sqlite.finishes import SqliteFinishes
+from django_taskq.stores.database.vendors.sqlite.hindrances import deferred_transactions
 from django_taskq.stores.database.vendors.sqlite.inserts import SqliteInserts
 from django_taskq.stores.database.vendors.sqlite.settings import sqlite_settings
 from django_taskq.stores.database.vendors.sqlite.wakeups import SqliteWakeups
@@ -52,4 +53,5 @@ SQLITE = GENERIC._replace(
     finishes=SqliteFinishes,
     wakeups=SqliteWakeups,
     settings=sqlite_settings,
+    hindrances=deferred_transactions,
 )
