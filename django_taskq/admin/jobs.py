@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django_taskq import control
 from django_taskq.admin import cells, filters, places, schedule_cells, xcoms
 from django_taskq.admin.failures import FailurePages
+from django_taskq.admin.overview import OverviewPage
 from django_taskq.admin.paging import CappedPaginator, JobList
 from django_taskq.jobs import payload
 from django_taskq.jobs.ids import parse_id
@@ -48,7 +49,7 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-class JobAdmin(FailurePages):
+class JobAdmin(OverviewPage, FailurePages):
     """Shows jobs. Nothing is added, changed or deleted here but by the actions."""
 
     list_display = (

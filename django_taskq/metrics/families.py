@@ -7,7 +7,8 @@ from django_taskq.jobs.counts import ENDINGS, Counts, Ending
 from django_taskq.jobs.insights import Insights
 from django_taskq.jobs.states import State
 from django_taskq.metrics.exposition import Family
-from django_taskq.metrics.readings import Punctuality, Reading
+from django_taskq.metrics.readings import Reading
+from django_taskq.punctuality import Punctuality
 from django_taskq.questions import NoAnswer
 
 UNFINISHED = (State.READY, State.SCHEDULED, State.DEFERRED, State.RUNNING)

@@ -66,22 +66,16 @@ class RollupRows:
         rows = self._rows(span).filter(start__gte=start).order_by("start").values_list("start")
         # Under names of their own, since an alias may not be that of a column.
         summed = rows.annotate(**{f"sum_{name}": Sum(name) for name in _SUMMED})
-        failed = self._failures(span).filter(start__gte=start).order_by("task").values_list("task")
-        return Trend(
-            tuple(
-                _rollup_of(
-                    {
-                        "span": span, "start": at, "queue": "",
-                        **dict(zip(_SUMMED, map(_number, sums), strict=True)),
-                    }
-                )
-                for at, *sums in summed
-            ),
-            most_failed_first(
-                TaskFailures(task, int(failed), int(retried))
-                for task, failed, retried in failed.annotate(Sum("failed"), Sum("retried"))
-            ),
-        )  # fmt: skip
+        rollups = tuple(_summed_up(span, at, sums) for at, *sums in summed)
+        # Who counts a failure counts its end too.
+        return Trend(rollups, self._failed_since(span, start)) if rollups else Trend()
+
+    def _failed_since(self, span: Span, start: int) -> tuple[TaskFailures, ...]:
+        rows = self._failures(span).filter(start__gte=start).order_by("task").values_list("task")
+        return most_failed_first(
+            TaskFailures(task, int(failed), int(retried))
+            for task, failed, retried in rows.annotate(Sum("failed"), Sum("retried"))
+        )
 
     def _failures(self, span: Span) -> QuerySet[FailureRollup]:
         rows = FailureRollup._default_manager.using(self._database)
@@ -124,6 +118,11 @@ class RollupRows:
             self._rows(span).filter(start__lt=before).delete()
             self._failures(span).filter(start__lt=before).delete()
         self._pruned = hour
+
+
+def _summed_up(span: Span, start: int, sums: Sequence[Any]) -> Rollup:
+    known = dict(zip(_SUMMED, map(_number, sums), strict=True))
+    return _rollup_of({"span": span, "start": start, "queue": "", **known})
 
 
 def _number(total: Any) -> int | float:
