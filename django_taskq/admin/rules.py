@@ -1,6 +1,6 @@
 """What the pages of tenants and of queues share: rows that operators edit, with live numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,13 +8,18 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
-from django_taskq import rulings, standings
-from django_taskq.admin import cells, filters, places
+from django_taskq import rulings
+from django_taskq.admin import cells, filters, places, rule_cells
 from django_taskq.admin.actions import acts
+from django_taskq.admin.confirming import confirm_action, is_confirmed
 from django_taskq.admin.entries import log_changes
-from django_taskq.jobs.depths import Depth
-from django_taskq.jobs.insights import LaneCount
+from django_taskq.admin.paging import CappedPaginator
+from django_taskq.admin.rule_numbers import Numbers
+from django_taskq.admin.switching import switch_address, switch_by_name, told_of_pause
+from django_taskq.jobs.states import State
 from django_taskq.models import Queue, Tenant
 
 type Row = Tenant | Queue
@@ -34,23 +39,16 @@ class RuleForm(forms.ModelForm):
 
 
 class RuleList(ChangeList):
-    """The list of rows: reads what waits and runs once for the whole page."""
+    """The list of rows: reads what waits and runs of the rows of the page, and of no others."""
 
-    lacking = 0
+    shown: Any = None
 
     def get_results(self, request: HttpRequest) -> None:
         """Read a page of rows, and how their tenants or queues stand."""
         super().get_results(request)
         model_admin: Any = self.model_admin
-        database = places.database_of_rule(request)
-        by_alias = {alias: standings.lanes_of([alias]) for alias in places.aliases_in(database)}
-        lanes = [lane for found in by_alias.values() for lane in found]
-        known = {standing.name: standing for standing in model_admin.standings(database, lanes)}
         rows: list[Any] = list(self.result_list)
-        for row in rows:
-            row.depth = known[row.name].depth if row.name in known else Depth()
-        model_admin.add_numbers(rows, database, by_alias)
-        self.lacking = sum(not standing.has_row for standing in known.values())
+        self.shown = model_admin.show_numbers(rows, request)
         self.result_list: Any = rows
 
 
@@ -62,22 +60,32 @@ class RuleAdmin(admin.ModelAdmin):
     """
 
     form = RuleForm
+    change_list_template = "admin/django_taskq/rule/change_list.html"
     search_fields = ("name",)
     list_filter = (filters.DatabaseFilter, "paused")
     ordering = ("name",)
+    list_per_page = 50
+    list_max_show_all = 0
+    show_full_result_count = False
+    paginator = CappedPaginator
     show_facets = admin.ShowFacets.NEVER
     actions = ("pause", "resume")
+    # What is seen of a row beside what is written in it.
+    seen: ClassVar[tuple[str, ...]] = ()
+    edited: ClassVar[tuple[str, ...]] = ()
 
     # What the pages of tenants and of queues say of themselves.
 
-    def standings(self, database: str, lanes: Iterable[LaneCount]) -> Sequence[standings.Standing]:
-        """Return how the tenants or queues of a database stand."""
+    def show_numbers(self, rows: Sequence[Any], request: HttpRequest) -> Any:
+        """Put on each row the `numbers` of its tenant or queue; return what was read for it."""
         raise NotImplementedError
 
-    def add_numbers(
-        self, rows: Sequence[Any], database: str, lanes: dict[str, list[LaneCount]]
-    ) -> None:
-        """Put further numbers on the rows of a page, from the unfinished jobs of each alias."""
+    def show_parts(self, row: Any, request: HttpRequest) -> None:
+        """Put on a row what its own page shows beside its numbers."""
+
+    def context_of_list(self, shown: Any, request: HttpRequest) -> dict[str, Any]:
+        """Return what the list shows beside its rows."""
+        return {"silent": list(shown.silent.values())}
 
     # What is read and written.
 
@@ -89,6 +97,16 @@ class RuleAdmin(admin.ModelAdmin):
         """Return the rows of the database that the page is about."""
         return super().get_queryset(request).using(places.database_of_rule(request))
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Return a row with its numbers."""
+        row: Any = super().get_object(request, object_id, from_field)
+        if row is not None and request.method == "GET":
+            row.silent = list(self.show_numbers([row], request).silent.values())
+            self.show_parts(row, request)
+        return row
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm]:
@@ -98,9 +116,16 @@ class RuleAdmin(admin.ModelAdmin):
         made: type[forms.ModelForm] = form
         return made
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the parts of the form, and for a stored row how it stands."""
+        parts: list[Any] = [(None, {"fields": self.edited})]
+        if obj is not None:
+            parts.append(("Now", {"fields": self.seen}))
+        return parts
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep the name: under another one the old name would be without its limits, unseen."""
-        return ("name",) if obj is not None else ()
+        return ("name", *self.seen) if obj is not None else ()
 
     def formfield_for_dbfield(
         self, db_field: Field, request: HttpRequest, **kwargs: Any
@@ -110,6 +135,10 @@ class RuleAdmin(admin.ModelAdmin):
         if field is not None:
             field.show_hidden_initial = True
         return field
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Take over the name of one that has jobs and no row."""
+        return {"name": request.GET["name"]} if "name" in request.GET else {}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write a new row, or the columns that the reader has changed."""
@@ -124,16 +153,26 @@ class RuleAdmin(admin.ModelAdmin):
 
     # The pages.
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that pauses and resumes by name."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_switch"
+        view = self.admin_site.admin_view(self.switch_view)
+        return [path("switch/", view, name=name), *super().get_urls()]
+
+    def switch_view(self, request: HttpRequest) -> HttpResponse:
+        """Pause or resume a tenant or queue by its name, whether it has a row or not."""
+        return switch_by_name(self, request)
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list, and how many tenants or queues have jobs and no row."""
+        """Show the list, and which tenants or queues have jobs and no row."""
+        request.current_app = self.admin_site.name
         response = super().changelist_view(request, extra_context)
-        lacking = _context(response).get("cl", RuleList).lacking
-        if lacking:
-            _context(response)["subtitle"] = (
-                f"{lacking} more without a row: unfinished jobs, and no limits."
-            )
+        context = _context(response)
+        if "cl" in context and isinstance(context["cl"], RuleList):
+            context |= self.context_of_list(context["cl"].shown, request)
+            response.context_data = context  # type: ignore[attr-defined]
         return response
 
     def changeform_view(
@@ -154,14 +193,14 @@ class RuleAdmin(admin.ModelAdmin):
     # Actions and columns.
 
     @acts("change", "Pause", "Pause the selected %(verbose_name_plural)s")
-    def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Have their jobs start no more."""
-        self._switch(request, queryset, "paused", "not paused")
+    def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:
+        """Have their jobs start no more, once the reader has said so twice."""
+        return self._switch(request, queryset, "pause", "paused", "not paused")
 
     @acts("change", "Resume", "Resume the selected %(verbose_name_plural)s")
-    def resume(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Let their jobs start again."""
-        self._switch(request, queryset, "not paused", "paused")
+    def resume(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:
+        """Let their jobs start again, once the reader has said so twice."""
+        return self._switch(request, queryset, "resume", "not paused", "paused")
 
     @admin.display(description="name", ordering="name")
     def name_cell(self, row: Row) -> str:
@@ -169,28 +208,56 @@ class RuleAdmin(admin.ModelAdmin):
         return cells.line(str(row))
 
     @admin.display(description="ready")
-    def ready(self, row: Row) -> int:
+    def ready(self, row: Row) -> int | str:
         """Return how many jobs could start."""
-        return _depth(row).ready
+        return rule_cells.count(_numbers(row), State.READY)
+
+    @admin.display(description="oldest ready")
+    def oldest(self, row: Row) -> str:
+        """Return how long the oldest ready job has waited."""
+        return rule_cells.age(_numbers(row))
 
     @admin.display(description="scheduled")
-    def scheduled(self, row: Row) -> int:
+    def scheduled(self, row: Row) -> int | str:
         """Return how many jobs wait for their time."""
-        return _depth(row).scheduled
+        return rule_cells.count(_numbers(row), State.SCHEDULED)
 
     @admin.display(description="deferred")
-    def deferred(self, row: Row) -> int:
+    def deferred(self, row: Row) -> int | str:
         """Return how many jobs wait for others."""
-        return _depth(row).deferred
+        return rule_cells.count(_numbers(row), State.DEFERRED)
 
     @admin.display(description="running")
-    def running(self, row: Row) -> int:
+    def running(self, row: Row) -> int | str:
         """Return how many jobs run."""
-        return _depth(row).running
+        return rule_cells.count(_numbers(row), State.RUNNING)
 
-    def _switch(self, request: HttpRequest, queryset: QuerySet[Any], now: str, before: str) -> None:
+    @admin.display(description="running, of at most")
+    def running_of(self, row: Row) -> str:
+        """Return how many jobs run, and how many may."""
+        told = str(self.running(row))
+        return told if row.max_running is None else f"{told} of {row.max_running}"
+
+    @admin.display(description="not answered")
+    def silent_cell(self, row: Row) -> str:
+        """Return which stores did not answer, so that their jobs are missing."""
+        return cells.line(" ".join(getattr(row, "silent", ())))
+
+    @admin.display(description="switch")
+    def switch(self, row: Row) -> Any:
+        """Return the button that pauses or resumes."""
+        return switch_address(self, row.name, row._state.db or "", is_paused=row.paused)
+
+    def _switch(
+        self, request: HttpRequest, queryset: QuerySet[Any], action: str, now: str, before: str
+    ) -> TemplateResponse | None:
+        is_paused = now == "paused"
+        if not is_confirmed(request):
+            names = [str(row) for row in queryset[:1000]]
+            told = told_of_pause(self.opts, queryset.count(), is_paused=is_paused)
+            return confirm_action(self, request, action, action.capitalize(), told, names)
         selected = queryset.count()
-        changed = rulings.switch(queryset, is_paused=now == "paused")
+        changed = rulings.switch(queryset, is_paused=is_paused)
         told = f"{before} -> {now}.".capitalize()
         log_changes(request, ((row, told) for row in changed))
         what = self.opts.verbose_name if len(changed) == 1 else self.opts.verbose_name_plural
@@ -198,11 +265,12 @@ class RuleAdmin(admin.ModelAdmin):
             messages.success(request, f"{len(changed)} {what} now {now}.")
         if left := selected - len(changed):
             messages.warning(request, f"{left} left as before: {now} already.")
+        return None
 
 
-def _depth(row: Any) -> Depth:
-    depth: Depth = getattr(row, "depth", Depth())
-    return depth
+def _numbers(row: Any) -> Numbers:
+    numbers: Numbers = getattr(row, "numbers", Numbers())
+    return numbers
 
 
 def _context(response: Any) -> dict[str, Any]:

@@ -1,48 +1,145 @@
-"""Tenants in the admin: what operators say of them, their shares, what waits and runs."""
+"""Tenants in the admin: what operators say of them, what they have and what they were given."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 
-from django_taskq.admin import cells
+from django_taskq.admin import cells, places, rule_cells
+from django_taskq.admin.rule_numbers import TenantPage, servers, tenant_page
 from django_taskq.admin.rules import RuleAdmin
-from django_taskq.jobs.insights import LaneCount
+from django_taskq.admin.switching import switch_address
+from django_taskq.jobs.assignment import NO_TENANT
+from django_taskq.jobs.servings import Served
 from django_taskq.models import Tenant
-from django_taskq.standings import TenantStanding, shares_in, tenants_in
 
 
 class TenantAdmin(RuleAdmin):
-    """Shows and edits the rows of tenants."""
+    """Shows and edits the rows of tenants. A page reads the numbers of its own tenants alone."""
 
     list_display = (
-        "name_cell", "paused", "weight", "share", "max_running", "max_rate", "ready", "scheduled",
-        "deferred", "running",
+        "name_cell", "paused", "weight", "had", "share", "ready", "oldest", "waited", "scheduled",
+        "deferred", "running", "max_running", "rate", "max_rate", "served_by", "stolen", "switch",
     )  # fmt: skip
-    fields = ("name", "paused", "weight", "max_running", "max_rate")
+    edited = ("name", "paused", "weight", "max_running", "max_rate")
+    seen = (
+        "ready", "oldest", "waited", "scheduled", "deferred", "running_of", "rate_of", "had",
+        "share", "served_by", "stolen", "silent_cell", "switch",
+    )  # fmt: skip
 
-    def standings(self, database: str, lanes: Iterable[LaneCount]) -> list[TenantStanding]:
-        """Return how the tenants of a database stand."""
-        return tenants_in(database, lanes)
-
-    def add_numbers(
-        self, rows: Sequence[Any], database: str, lanes: dict[str, list[LaneCount]]
-    ) -> None:
-        """Put on each row its tenant's share of the worker time of each alias."""
-        shares = {alias: shares_in(database, found) for alias, found in lanes.items()}
+    def show_numbers(self, rows: Sequence[Any], request: HttpRequest) -> TenantPage:
+        """Put on each row what its tenant has waiting and was given."""
+        aliases = places.aliases_in(places.database_of_rule(request))
+        shown = tenant_page(aliases, [row.name for row in rows])
         for row in rows:
-            row.shares = {
-                alias: found[row.name] for alias, found in shares.items() if row.name in found
-            }
-            row.has_choice = len(shares) > 1
+            row.numbers, row.served = shown.of(row.name), shown.served
+            row.servers = servers(shown.workers, row.name)
+        return shown
 
-    @admin.display(description="share of worker time")
+    def context_of_list(self, shown: TenantPage, request: HttpRequest) -> dict[str, Any]:
+        """Return where the tenants without a row are."""
+        chosen = f"{places.DATABASE_PARAMETER}={places.database_of_rule(request)}"
+        tool = {"shown": "Without a row", "address": f"{self._address('others')}?{chosen}"}
+        return {"silent": list(shown.silent.values()), "tools": [tool]}
+
+    # The page of those without a row.
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of the tenants that have no row."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_others"
+        view = self.admin_site.admin_view(self.others_view)
+        return [path("others/", view, name=name), *super().get_urls()]
+
+    def others_view(self, request: HttpRequest) -> HttpResponse:
+        """Show tenants that have ready jobs and no row: the first of each queue."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        request.current_app = self.admin_site.name
+        database = places.database_of_rule(request)
+        shown = tenant_page(places.aliases_in(database), None)
+        names = list(shown.by_name)
+        rows = Tenant._default_manager.using(database).filter(name__in=names)
+        names = sorted(set(names) - set(rows.values_list("name", flat=True)))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Tenants without a row",
+            "opts": self.opts,
+            "list_address": f"{self._address('changelist')}?{places.DATABASE_PARAMETER}={database}",
+            "silent": list(shown.silent.values()),
+            "others_title": "Tenants with ready jobs and no row",
+            "others_told": "They weigh 1 and have no limits. Of many only the first are shown.",
+            "others_none": "Every tenant whose jobs were looked at has a row.",
+            "others_columns": (
+                "tenant", *rule_cells.DEPTHS, "had of the last hour", "served by", "switch",
+            ),
+            "others": [self._other(name, shown, database, request) for name in names],
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/django_taskq/rule/others_page.html", context)
+
+    def _other(
+        self, name: str, shown: TenantPage, database: str, request: HttpRequest
+    ) -> dict[str, Any]:
+        may_pause = self.has_change_permission(request) and self.has_add_permission(request)
+        return {
+            "name": cells.line(name or NO_TENANT),
+            "cells": (
+                *rule_cells.depth(shown.of(name)),
+                rule_cells.had(shown.served, name),
+                rule_cells.served_by(servers(shown.workers, name)),
+                switch_address(self, name, database, is_paused=False) if may_pause else "",
+            ),
+        }
+
+    # Columns.
+
+    @admin.display(description="had of the last hour")
+    def had(self, tenant: Tenant) -> str:
+        """Return the part of the worker time that the tenant had."""
+        return rule_cells.had(_served(tenant), tenant.name)
+
+    @admin.display(description="its weight gives")
     def share(self, tenant: Tenant) -> str:
-        """Return what the weight gives the tenant beside those that wait now."""
-        shares: dict[str, float] = getattr(tenant, "shares", {})
-        has_choice = getattr(tenant, "has_choice", False)
-        parts = (
-            f"{100 * part:.3g} %{f' of {alias}' if has_choice else ''}"
-            for alias, part in shares.items()
+        """Return what the weight gives the tenant beside those that had worker time."""
+        return rule_cells.due(_served(tenant), tenant.name, tenant.weight)
+
+    @admin.display(description="waited, on average")
+    def waited(self, tenant: Tenant) -> str:
+        """Return how long its jobs waited for their start."""
+        return rule_cells.waited(_served(tenant), tenant.name)
+
+    @admin.display(description="ended per second")
+    def rate(self, tenant: Tenant) -> str:
+        """Return how many of its attempts ended per second of the last hour."""
+        return rule_cells.ended_per_second(_served(tenant), tenant.name, timezone.now())
+
+    @admin.display(description="ended per second, of at most")
+    def rate_of(self, tenant: Tenant) -> str:
+        """Return how many of its attempts ended per second, and how many may start."""
+        told = self.rate(tenant)
+        return told if tenant.max_rate is None else f"{told} of {tenant.max_rate}"
+
+    @admin.display(description="served by")
+    def served_by(self, tenant: Tenant) -> str:
+        """Return by how many live workers the tenant is served."""
+        return rule_cells.served_by(getattr(tenant, "servers", ()))
+
+    @admin.display(description="stolen in the last hour")
+    def stolen(self, tenant: Tenant) -> str:
+        """Return how many of its attempts ran on workers that serve others first."""
+        return rule_cells.stolen(_served(tenant), tenant.name)
+
+    def _address(self, page: str) -> str:
+        return reverse(
+            f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}",
+            current_app=self.admin_site.name,
         )
-        return cells.line(", ".join(parts))
+
+
+def _served(tenant: Any) -> Mapping[str, Served]:
+    served: Mapping[str, Served] = getattr(tenant, "served", {})
+    return served

@@ -39,6 +39,7 @@ class WorkerRecord(NamedTuple):
     progress_at: datetime | None = None
     memory: int | None = None
     assignment: Assignment | None = None
+    is_stop_asked: bool = False
 
     @property
     def stall(self) -> timedelta:

@@ -8,11 +8,12 @@ from django_taskq.models.queue import Queue
 from django_taskq.models.rollup import FailureRollup, Rollup
 from django_taskq.models.run import Run
 from django_taskq.models.schedule import Backfill, Schedule, Tick
+from django_taskq.models.serving import Serving
 from django_taskq.models.tenant import Tenant
 from django_taskq.models.worker import Worker
 from django_taskq.models.xcom import XCom
 
 __all__ = [
     "Attempt", "Backfill", "Dependency", "FailureRollup", "Job", "Limit", "Queue", "Rollup", "Run",
-    "Schedule", "Tenant", "Tick", "Worker", "XCom",
+    "Schedule", "Serving", "Tenant", "Tick", "Worker", "XCom",
 ]  # fmt: skip

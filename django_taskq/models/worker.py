@@ -33,6 +33,7 @@ class Worker(models.Model):
         db_table = "taskq_worker"
         verbose_name = "worker"
         verbose_name_plural = "workers"
+        permissions = (("stop_worker", "Can ask worker to stop"),)
         indexes = (models.Index(name="taskq_worker_alive", fields=["backend", "expires_at"]),)
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rollups import Rollup, Span, Trend
+from django_taskq.jobs.servings import Served, Serving
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import Failure, State
 
@@ -71,6 +72,12 @@ class Archive(Protocol):
 
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, the oldest first."""
+
+    def count_servings(self, servings: Sequence[Serving]) -> None:
+        """Add what a worker has given tenants."""
+
+    def servings(self, since: datetime, tenants: Sequence[str]) -> Served:
+        """Return what workers have given these tenants since about a moment."""
 
     def trend(self, span: Span, since: datetime) -> Trend:
         """Return how all queues together went since a moment, and which tasks failed."""

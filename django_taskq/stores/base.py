@@ -44,11 +44,12 @@ from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
+from django_taskq.stores.tenant_numbers import TenantNumbers
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.stores.xcoms import XComs
 
 
-class Store(ABC):
+class Store(TenantNumbers, ABC):
     """Holds the jobs of one backend alias. Methods are safe to call from any thread.
 
     `is_local` says that the jobs live in this process, so that no verb waits for I/O, `has_rows`
@@ -243,6 +244,14 @@ class Store(ABC):
     @abstractmethod
     def forget(self, worker_id: str) -> int:
         """Take a worker out and give back all it still holds, free of charge; return how many."""
+
+    def ask_stop(self, worker_ids: Sequence[str]) -> list[str]:
+        """Ask live workers to stop, as SIGTERM would; return those that were asked.
+
+        Their next heartbeat tells them. Workers of a pool stop with the process whose pool it is,
+        so a store in memory asks none.
+        """
+        return []
 
     # Upkeep.
 

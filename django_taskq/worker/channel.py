@@ -8,8 +8,9 @@ from typing import Any
 # What a supervisor tells a child.
 STOP, HURRY = "stop", "hurry"
 # What a child tells its supervisor: that it takes no more and may be replaced; that the worker at
-# a place has seen suspects; how many attempts it wrote and jobs it gave back, and why it ends.
-RETIRING, SUSPECTS, ENDED = "retiring", "suspects", "ended"
+# a place has seen suspects; that an operator asked for a stop; how many attempts it wrote and jobs
+# it gave back.
+RETIRING, SUSPECTS, ASKED, ENDED = "retiring", "suspects", "asked", "ended"
 # What either hears once the other end is closed.
 GONE = "gone"
 

@@ -51,7 +51,7 @@ class Crew:
         )
         self._executor = make_executor(store.alias, settings, hooks)
         self.running = self._executor.running
-        self._recorder = recorder = Recorder(store, self._on_written)
+        self._recorder = recorder = Recorder(store, self._on_written, settings.tenants)
         self.tally = recorder.tally
         self._writer: Writer = (
             DirectWriter(recorder) if store.is_local else ThreadedWriter(recorder, name)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.tasks import task_backends
 
-from django_taskq.worker.channel import ENDED, GONE, HURRY, RETIRING, STOP, SUSPECTS, Channel
+from django_taskq.worker.channel import ASKED, ENDED, GONE, HURRY, RETIRING, STOP, SUSPECTS, Channel
 from django_taskq.worker.marks import SharedMarks
 from django_taskq.worker.memory import resident_bytes
 from django_taskq.worker.settings import WorkerSettings
@@ -58,6 +58,7 @@ class WorkerProcess:
         self._left = len(self._workers)
         self._lock = threading.Lock()
         self._has_retired = False
+        self._has_told_asked = False
         self._is_orphan = False
 
     def run(self) -> None:
@@ -81,7 +82,7 @@ class WorkerProcess:
         self._report()
         done = sum(worker.done for worker in self._workers)
         released = sum(worker.released for worker in self._workers)
-        self._channel.tell(ENDED, done, released, self._is_asked_to_stop())
+        self._channel.tell(ENDED, done, released)
 
     def _work(self, worker: Worker) -> None:
         try:
@@ -96,9 +97,6 @@ class WorkerProcess:
     def _is_working(self) -> bool:
         with self._lock:
             return self._left > 0
-
-    def _is_asked_to_stop(self) -> bool:
-        return all(worker.is_stop_asked for worker in self._workers)
 
     def _wait(self) -> None:
         sources: list[Any] = [self._reader]
@@ -121,6 +119,9 @@ class WorkerProcess:
         for place, worker in enumerate(self._workers):
             if worker.take_suspects_seen():
                 self._channel.tell(SUSPECTS, place)
+        if not self._has_told_asked and any(worker.is_stop_asked for worker in self._workers):
+            self._has_told_asked = True
+            self._channel.tell(ASKED)
         if not self._has_retired and self._should_retire():
             self._has_retired = True
             for worker in self._workers:

@@ -22,7 +22,9 @@ from django_taskq.jobs.counts import (
     place_of,
 )
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.servings import Serving, named
 from django_taskq.jobs.states import State
+from django_taskq.jobs.tenants import Tenants
 from django_taskq.stores.base import Store
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.loop import told
@@ -65,15 +67,19 @@ class _Page:
 
 
 class Tally:
-    """Counts attempts by queue, from any thread. Each is counted once it is written.
+    """Counts attempts by queue and by tenant, from any thread, each once it is written.
+
+    `own` are the tenants that the worker serves first: what it runs of others is stolen.
 
     It is about numbers: what a worker that is killed has not handed on is missing, and what was
     handed on twice, since the answer of a database was lost, counts twice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: Tenants | None = None) -> None:
+        self._own = own
         self._lock = threading.Lock()
         self._pages: dict[str, _Page] = {}
+        self._servings: dict[str, Serving] = {}
         self._kept: list[Counts] = []
         # Workers started together should not write together.
         self._due_at = monotonic() + COUNT_EVERY * random.random()
@@ -86,7 +92,8 @@ class Tally:
                 page = self._page(ended.claim.queue)
                 page.count(ending, ended.claim.task, is_failure=is_failure(ended.outcome, ending))
                 if ending is not Ending.LATE and ending is not Ending.RELEASED:
-                    _time(page, ended.claim, ended.outcome, ended.duration)
+                    wait = _time(page, ended.claim, ended.outcome, ended.duration)
+                    self._serve(ended, wait)
 
     def lose(self, jobs: Iterable[tuple[str, str]]) -> None:
         """Count attempts that ended with their process, by the queue and the task of the job."""
@@ -102,7 +109,9 @@ class Tally:
     def hand_over_due(self, store: Store) -> None:
         """Hand over what was counted, if that is due. In memory it costs nothing and always is."""
         now = monotonic()
-        if (self._pages or self._kept) and (store.is_local or now >= self._due_at):
+        if (self._pages or self._kept or self._servings) and (
+            store.is_local or now >= self._due_at
+        ):
             self._due_at = now + COUNT_EVERY
             self.hand_over(store)
 
@@ -112,8 +121,11 @@ class Tally:
             pages, self._pages = self._pages, {}
             kept, self._kept = self._kept, []
         counted = by_queue([*kept, *(page.counts(queue) for queue, page in pages.items())])
-        if not counted:
-            return
+        if counted:
+            self._hand_over_counts(store, counted)
+        self._hand_over_servings(store)
+
+    def _hand_over_counts(self, store: Store, counted: list[Counts]) -> None:
         try:
             store.count(counted)
         except Exception as error:
@@ -122,6 +134,31 @@ class Tally:
             drop_connections()
             with self._lock:
                 self._kept += counted
+
+    def _hand_over_servings(self, store: Store) -> None:
+        with self._lock:
+            servings, self._servings = self._servings, {}
+        if not servings:
+            return
+        try:
+            store.count_servings(named(servings.values()))
+        except Exception as error:
+            logger.info("%r could not take what tenants had: %s", store.alias, told(error))
+            drop_connections()
+            with self._lock:
+                for tenant, serving in servings.items():
+                    known = self._servings.get(tenant)
+                    self._servings[tenant] = serving if known is None else known.plus(serving)
+
+    def _serve(self, ended: Ended, wait: float | None) -> None:
+        """Count what a tenant was given; a worker that serves everybody steals nothing."""
+        tenant = ended.claim.tenant
+        is_stolen = self._own is not None and tenant not in self._own
+        given = Serving(
+            tenant, 1, ended.duration, int(is_stolen), int(wait is not None), wait or 0.0
+        )
+        known = self._servings.get(tenant)
+        self._servings[tenant] = given if known is None else known.plus(given)
 
     def _page(self, queue: str) -> _Page:
         page = self._pages.get(queue)
@@ -137,17 +174,18 @@ def is_failure(outcome: Outcome, ending: Ending) -> bool:
     return ending is Ending.FAILED
 
 
-def _time(page: _Page, claim: Claim, outcome: Outcome, duration: float) -> None:
-    """Count how long an attempt ran, and how long its job had waited for its first start."""
+def _time(page: _Page, claim: Claim, outcome: Outcome, duration: float) -> float | None:
+    """Count how long an attempt ran; return how long its job had waited, at its first start."""
     if outcome.started_at is None:
-        return
+        return None
     page.runs[bucket_of(duration)] += 1
     page.run_seconds += duration
     if claim.started_at is not None:
-        return
+        return None
     since = claim.enqueued_at
     if claim.run_after is not None and claim.run_after > since:
         since = claim.run_after
     waited = max(0.0, (outcome.started_at - since).total_seconds())
     page.waits[bucket_of(waited)] += 1
     page.wait_seconds += waited
+    return waited

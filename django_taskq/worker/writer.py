@@ -24,6 +24,7 @@ from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.reasons import JOB_CANCELED
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, Failure, State
+from django_taskq.jobs.tenants import Tenants
 from django_taskq.results import readable
 from django_taskq.signals import attempt_failed, job_canceled, late_result
 from django_taskq.stores.base import Store
@@ -54,12 +55,17 @@ class Writer(Protocol):
 class Recorder:
     """Writes a batch of ended attempts and reports it. Used by one thread at a time."""
 
-    def __init__(self, store: Store, on_written: Callable[[Sequence[Fence]], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_written: Callable[[Sequence[Fence]], None],
+        own: Tenants | None = None,
+    ) -> None:
         self._store = store
         self._on_written = on_written
         self._sender = type(task_backends[store.alias])
         self.late = 0
-        self.tally = Tally()
+        self.tally = Tally(own)
 
     def write(self, batch: Sequence[Ended], *, is_repeat: bool = False) -> None:
         """Write a batch of one worker id and report it. Raise what the store raises.

@@ -1,21 +1,28 @@
 """Tenants and queues in the admin: what operators say of them, and what waits and runs."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 
 from django_taskq.admin import TenantAdmin
-from django_taskq.control import database_of
+from django_taskq.control import database_of, store_of
+from django_taskq.jobs.assignment import Assignment
+from django_taskq.jobs.servings import REST, Serving
+from django_taskq.jobs.workers import WorkerInfo
 from django_taskq.models import Job, Queue, Tenant
 from tests.admin.pages import SignIn, told
 from tests.app import tasks
+from tests.stores.contracts.rolling_up import counts
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
@@ -63,7 +70,7 @@ def act(client: Client, action: str, alias: str, kind: Any = Tenant, **more: str
     keys = [*rows(alias, kind).values_list("pk", flat=True)[:100]]
     return client.post(
         on(alias, TENANTS if kind is Tenant else QUEUES),
-        {"action": action, "_selected_action": keys, "index": "0", **more},
+        {"action": action, "_selected_action": keys, "index": "0", "confirmed": "yes", **more},
         follow=True,
     )
 
@@ -96,20 +103,28 @@ def test_a_list_shows_what_operators_say_with_what_waits_and_runs(
         assert shown in text
 
 
-def test_shares_are_those_of_the_weights_of_who_waits_and_is_not_paused(
+def serve(alias: str, *servings: Serving) -> None:
+    """Have tenants be given worker time now."""
+    store_of(alias).count_servings(servings)
+
+
+def test_what_tenants_had_stands_beside_what_their_weights_give(
     sign_in: SignIn, alias: str
 ) -> None:
     rows(alias).create(name="acme", weight=3)
     rows(alias).create(name="idle", weight=100)
-    rows(alias).create(name="paused", weight=100, paused=True)
-    rows(alias).create(name="closed", weight=100)
-    rows(alias, Queue).create(name="sms", paused=True)
-    for tenant, queue in (
-        ("acme", "mail"), ("without a row", "mail"), ("paused", "mail"), ("closed", "sms"),
-    ):  # fmt: skip
-        tasks.echo.using(backend=alias, tenant=tenant, queue_name=queue).enqueue(1)
+    serve(
+        alias,
+        Serving("acme", 8, 10.0, stolen=2, waits=4, wait_seconds=6.0),
+        Serving("without a row", 9, 30.0),
+        REST.plus(Serving("small", 2, 40.0)),
+    )
     page = sign_in("view_tenant").get(on(alias, TENANTS))
-    assert cells(page, "share") == {"acme": "75 %", "idle": "-", "paused": "-", "closed": "-"}
+    assert cells(page, "had") == {"acme": "12.5 %", "idle": "-"}
+    assert cells(page, "share") == {"acme": "75 %", "idle": "-"}
+    assert cells(page, "stolen") == {"acme": "2 of 8", "idle": "-"}
+    assert cells(page, "waited") == {"acme": "1.5 s", "idle": "-"}
+    assert cells(page, "rate")["acme"].endswith("/s")
 
 
 def test_tenants_of_two_aliases_in_one_database_have_a_share_of_each(sign_in: SignIn) -> None:
@@ -118,28 +133,73 @@ def test_tenants_of_two_aliases_in_one_database_have_a_share_of_each(sign_in: Si
     with override_settings(TASKS={"default": entry, "second": entry}):
         for alias, tenant in (("default", "acme"), ("default", "globex"), ("second", "acme")):
             tasks.echo.using(backend=alias, tenant=tenant).enqueue(1)
+            serve(alias, Serving(tenant, 1, 1.0))
         page = sign_in("view_tenant").get(TENANTS)
+        assert cells(page, "had") == {"acme": "50 % of default, 100 % of second"}
         assert cells(page, "share") == {"acme": "75 % of default, 100 % of second"}
         assert cells(page, "ready") == {"acme": 2}
 
 
-def test_a_list_tells_how_many_others_have_unfinished_jobs(sign_in: SignIn, alias: str) -> None:
+def test_queues_and_tenants_that_have_jobs_and_no_row_are_shown_too(
+    sign_in: SignIn, alias: str
+) -> None:
     client = sign_in("view_tenant", "view_queue")
     rows(alias).create(name="acme")
-    tasks.echo.using(backend=alias, tenant="acme").enqueue(1)
-    assert "without a row" not in client.get(on(alias, TENANTS)).content.decode()
-    for tenant in ("globex", "initech"):
-        tasks.echo.using(backend=alias, tenant=tenant).enqueue(1)
-    more = "more without a row: unfinished jobs, and no limits."
-    assert f"2 {more}" in client.get(on(alias, TENANTS)).content.decode()
-    assert f"1 {more}" in client.get(on(alias, QUEUES)).content.decode()
+    rows(alias, Queue).create(name="mail")
+    for tenant, queue in (("acme", "mail"), ("globex", "sms"), ("<b>", "sms")):
+        tasks.echo.using(backend=alias, tenant=tenant, queue_name=queue).enqueue(1)
+    page = client.get(on(alias, QUEUES))
+    assert [row["name"] for row in page.context["others"]] == ["sms"]
+    assert page.context["others"][0]["cells"][0] == 2
+    page = client.get(on(alias, f"{TENANTS}others/"))
+    assert [row["name"] for row in page.context["others"]] == ["<b>", "globex"]
+    assert "&lt;b&gt;" in page.content.decode()
+    assert on(alias, f"{TENANTS}others/") in client.get(on(alias, TENANTS)).content.decode()
+
+
+def test_who_serves_a_queue_and_a_tenant_is_told(sign_in: SignIn, alias: str) -> None:
+    for name in ("acme", "globex", "initech"):
+        rows(alias).create(name=name)
+    for name in ("mail", "sms"):
+        rows(alias, Queue).create(name=name)
+    own = Assignment(("acme",), 1, ("globex",), 1)
+    join = store_of(alias).join
+    join(WorkerInfo("a:1", "a", "box", 1, ("mail",), assignment=own))
+    join(WorkerInfo("b:1", "b", "box", 1, ("mail",), assignment=own._replace(tenants=("globex",))))
+    client = sign_in("view_tenant", "view_queue")
+    served = cells(client.get(on(alias, QUEUES)), "served_by")
+    assert served == {"mail": "2 workers", "sms": "no worker"}
+    served = cells(client.get(on(alias, TENANTS)), "served_by")
+    assert served == {
+        "acme": "1 worker", "globex": "2 workers, 1 after others", "initech": "no worker",
+    }  # fmt: skip
+
+
+def test_the_rate_of_a_queue_is_what_has_ended_in_the_last_minutes(
+    sign_in: SignIn, alias: str
+) -> None:
+    rows(alias, Queue).create(name="mail")
+    store_of(alias).count([counts("mail", 600)])
+    page = sign_in("view_queue").get(on(alias, QUEUES))
+    told = cells(page, "rate")["mail"]
+    assert 600 / 360 <= float(told.removesuffix("/s")) <= 600 / 300 + 0.01
+
+
+def test_the_page_of_a_queue_shows_what_its_tenants_have_in_it(sign_in: SignIn, alias: str) -> None:
+    row = rows(alias, Queue).create(name="mail", max_running=7)
+    for tenant, queue in (("acme", "mail"), ("acme", "mail"), ("<i>", "mail"), ("acme", "sms")):
+        tasks.echo.using(backend=alias, tenant=tenant, queue_name=queue).enqueue(1)
+    text = sign_in("*").get(under(alias, f"{QUEUES}{row.pk}/change/")).content.decode()
+    assert "0 of 7" in text
+    acme, other = text.index('taskq-name">acme</th><td>2'), text.index("&lt;i&gt;</th><td>1")
+    assert acme < other
 
 
 def test_a_list_of_many_rows_takes_no_more_queries_than_one_of_few(
     sign_in: SignIn, alias: str
 ) -> None:
     client = sign_in("view_tenant")
-    counts = []
+    queries = []
     for many in (range(1), range(1, 60)):
         for n in many:
             rows(alias).create(name=f"tenant{n}")
@@ -150,9 +210,10 @@ def test_a_list_of_many_rows_takes_no_more_queries_than_one_of_few(
         page = client.get(on(alias, TENANTS))
         for capture in captured:
             capture.__exit__(None, None, None)
-        counts.append(sum(map(len, captured)))
-    assert len(cells(page, "ready")) == 60
-    assert counts[0] == counts[1] <= 25
+        queries.append(sum(map(len, captured)))
+    assert len(cells(page, "ready")) == 50
+    # Two of them are the permissions of a reader who may not do everything.
+    assert queries[0] == queries[1] <= 12 + 2
 
 
 def test_rows_are_found_by_name_and_by_whether_they_are_paused(sign_in: SignIn) -> None:
@@ -308,6 +369,56 @@ def test_many_are_paused_and_resumed_at_once_with_an_entry_for_each(
     assert not rows(alias).filter(paused=True).exists()
     assert columns(alias, "acme") == (3, None, None, False)
     assert LogEntry.objects.count() == 5
+
+
+def test_an_action_asks_first_and_says_to_how_many(sign_in: SignIn, alias: str) -> None:
+    for n in range(30):
+        rows(alias).create(name=f"tenant{n:02}")
+    client = sign_in("view_tenant", "change_tenant")
+    text = act(client, "pause", alias, confirmed="").content.decode()
+    assert "Jobs of 30 tenants start no more until that is resumed" in text
+    assert "<li>tenant19</li>" in text
+    assert "and 10 more" in text
+    assert "<script" not in text.partition('id="content"')[2]
+    assert not rows(alias).filter(paused=True).exists()
+    assert not LogEntry.objects.exists()
+
+
+def test_a_button_pauses_a_queue_without_a_row_and_resumes_it(sign_in: SignIn, alias: str) -> None:
+    tasks.echo.using(backend=alias, queue_name="mail & more").enqueue(1)
+    client = sign_in("view_queue", "change_queue", "add_queue")
+    button = re.search('href="([^"]*switch/[^"]*to=pause[^"]*)"', page_text(client, alias))
+    assert button is not None
+    url = unescape(button[1])
+    assert "mail &amp; more" in client.get(url).content.decode()
+    assert not rows(alias, Queue).exists()
+    assert "1 queue now paused." in told(client.post(url, {"confirmed": "yes"}, follow=True))
+    assert rows(alias, Queue).get(name="mail & more").paused
+    assert LogEntry.objects.get().change_message == "Not paused -> paused."
+    assert "paused already" in told(client.post(url, {"confirmed": "yes"}, follow=True))
+    client.post(url.replace("to=pause", "to=resume"), {"confirmed": "yes"})
+    assert not rows(alias, Queue).get().paused
+    assert LogEntry.objects.count() == 2
+
+
+def page_text(client: Client, alias: str) -> str:
+    text: str = client.get(on(alias, QUEUES)).content.decode()
+    return text
+
+
+def test_a_button_needs_the_permissions_of_what_it_does(sign_in: SignIn, alias: str) -> None:
+    client = sign_in("view_queue", "change_queue")
+    tasks.echo.using(backend=alias, queue_name="mail").enqueue(1)
+    assert "to=pause" not in page_text(client, alias)
+    url = f"{QUEUES}switch/?name=mail&to=pause&database={database_of(alias)}"
+    assert client.get(url).status_code == 403
+    rows(alias, Queue).create(name="mail")
+    assert client.get(url).status_code == 200
+    reader = Client()
+    reader.force_login(User.objects.create(username="other", is_staff=True))
+    assert reader.post(url, {"confirmed": "yes"}).status_code == 403
+    assert not rows(alias, Queue).get().paused
+    assert "Expected to be told" in told(client.get(url.replace("to=pause", "to=x"), follow=True))
 
 
 def test_queues_are_paused_by_the_same_actions(sign_in: SignIn, alias: str) -> None:

@@ -9,6 +9,7 @@ from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.contracts.changing import Changing
 from tests.stores.contracts.claiming import Claiming
+from tests.stores.contracts.counting import Counting
 from tests.stores.contracts.depending import Depending, GivingUp
 from tests.stores.contracts.fairness import Fairness
 from tests.stores.contracts.finishing import Finishing
@@ -60,7 +61,7 @@ class Opened:
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
     Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, RollingUp,
-    Glancing,
+    Counting, Glancing,
 ):  # fmt: skip
     """What every store promises."""
 

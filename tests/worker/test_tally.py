@@ -8,7 +8,9 @@ from django_taskq.jobs.claim import TryError
 from django_taskq.jobs.counts import Counts, Ending, TaskFailures
 from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.rollups import Span
+from django_taskq.jobs.servings import Serving
 from django_taskq.jobs.states import State
+from django_taskq.jobs.tenants import Tenants
 from django_taskq.options import Options
 from django_taskq.stores.memory import MemoryStore
 from django_taskq.worker.tally import Tally
@@ -20,6 +22,7 @@ def ended(verdict: Verdict, ran: float = 2.0, **of_claim: Any) -> Any:
     """Return an attempt of a job enqueued a minute before it started."""
     known = {
         "queue": "mail",
+        "tenant": "acme",
         "task": "shop.tasks.send",
         "enqueued_at": NOW,
         "run_after": None,
@@ -100,3 +103,52 @@ def test_what_a_store_could_not_take_goes_along_the_next_time() -> None:
     assert (leases.queue, leases.leases_lost) == ("", 1)
     assert mail.of(Ending.LOST) == 3
     assert handed_over(tally) == []
+
+
+class Keeper:
+    """A store that keeps what it is handed."""
+
+    alias = "keeper"
+    is_local = False
+
+    def __init__(self) -> None:
+        self.servings: list[Serving] = []
+        self.is_broken = False
+
+    def count(self, counted: object) -> None:
+        pass
+
+    def count_servings(self, servings: list[Serving]) -> None:
+        if self.is_broken:
+            raise OSError("no route to host")
+        self.servings += servings
+
+
+def test_each_tenant_is_told_what_it_was_given_and_what_of_it_was_stolen() -> None:
+    tally, keeper = Tally(own=Tenants(["acme"])), Keeper()
+    batch = [
+        ended(Verdict.SUCCEEDED),
+        ended(Verdict.RETRY, started_at=NOW),
+        ended(Verdict.SUCCEEDED, tenant="globex"),
+        ended(Verdict.RELEASED, tenant="globex"),
+    ]
+    tally.add(batch, [State.SUCCESSFUL, State.READY, State.SUCCESSFUL, State.READY])
+    keeper.is_broken = True
+    tally.hand_over(keeper)  # type: ignore[arg-type]
+    tally.add(batch[:1], [State.SUCCESSFUL])
+    keeper.is_broken = False
+    tally.hand_over(keeper)  # type: ignore[arg-type]
+    assert keeper.servings == [
+        Serving("acme", 3, 6.0, 0, 2, 120.0), Serving("globex", 1, 2.0, 1, 1, 60.0),
+    ]  # fmt: skip
+
+
+def test_of_ten_thousand_tenants_those_with_little_are_written_as_one() -> None:
+    tally, keeper = Tally(), Keeper()
+    batch = [ended(Verdict.SUCCEEDED, 0.001, tenant=f"tenant{n}") for n in range(10_000)]
+    batch += [ended(Verdict.SUCCEEDED, 5.0, tenant="large")]
+    tally.add(batch, [State.SUCCESSFUL] * len(batch))
+    tally.hand_over(keeper)  # type: ignore[arg-type]
+    large, rest = keeper.servings
+    assert (large.tenant, large.seconds) == ("large", 5.0)
+    assert (rest.is_rest, rest.attempts, round(rest.seconds, 3)) == (True, 10_000, 10.0)

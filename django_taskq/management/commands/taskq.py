@@ -1,4 +1,4 @@
-"""manage.py taskq: numbers, health, pruning, checks and a benchmark of the durable backends."""
+"""manage.py taskq: numbers, health, pruning, stops, checks and a benchmark of durable backends."""
 
 import socket
 from argparse import ArgumentParser
@@ -13,7 +13,15 @@ from django.tasks.checks import check_tasks
 from django_taskq import control, health
 from django_taskq.checks import check_monitoring, check_pools, check_project
 from django_taskq.exceptions import BenchmarkError
-from django_taskq.management import arguments, benchmarks, rules, stats, tables, watching
+from django_taskq.management import (
+    arguments,
+    benchmarks,
+    rules,
+    stats,
+    stopping,
+    tables,
+    watching,
+)
 from django_taskq.management.arguments import CANNOT
 from django_taskq.management.printing import PrintingCommand
 
@@ -49,6 +57,10 @@ class Command(PrintingCommand):
         parsers["health"].add_argument(
             "--host", nargs="?", const=socket.gethostname(), metavar="NAME",
             help="Judge the workers of one host and nothing else; without a name, of this one.",
+        )  # fmt: skip
+        parsers["stop"].add_argument(
+            "names", nargs="+", metavar="WORKER",
+            help="A worker's id or name, as `taskq stats` lists them, or what --name gave it.",
         )  # fmt: skip
         for verb in ("health", "check"):
             parsers[verb].add_argument(
@@ -112,6 +124,22 @@ class Command(PrintingCommand):
         else:
             self.write(tables.table(("backend", "pruned"), pruned.items()))
 
+    def _stop(self, options: dict[str, Any]) -> None:
+        aliases = arguments.wanted_aliases(options["backends"])
+        asked, unknown = stopping.ask_to_stop(options["names"], aliases)
+        if options["format"] == "json":
+            self.write_json([each._asdict() for each in asked])
+        elif asked:
+            self.write(tables.table(("backend", "asked to stop"), asked))
+        if unknown:
+            names = ", ".join(map(repr, unknown))
+            raise CommandError(
+                tables.clean(
+                    f"No live worker has the name {names}. `taskq stats` lists the workers."
+                ),
+                returncode=CANNOT,
+            )
+
     def _check(self, options: dict[str, Any]) -> None:
         messages = _messages()
         has_errors = any(message.level >= checks.ERROR for message in messages)
@@ -167,6 +195,7 @@ _VERBS = {
     "stats": "Depth by queue, tenant and state, the oldest ready job, the workers.",
     "health": "Succeed when workers make progress, fail and say why when not.",
     "prune": "Delete ended jobs older than RETENTION, and expired XCom values, now.",
+    "stop": "Ask workers to finish what they run and to end, as SIGTERM would.",
     "check": "Run the system checks of the queues, and look at tables, migrations and leases.",
 }
 

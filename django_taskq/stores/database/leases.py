@@ -72,6 +72,14 @@ class Leases:
         cancels = self.cancels_asked(worker_id) if is_cancel_asked else frozenset()
         return Beat(True, cancels, stop_asked_at is not None)
 
+    def ask_stop(self, worker_ids: Sequence[str]) -> list[str]:
+        """Ask live workers to stop; return those that were asked, now or before."""
+        place = self.place
+        now = storable(place.clock.read(place.connection))
+        live = place.workers().filter(pk__in=worker_ids, lost_at__isnull=True, expires_at__gte=now)
+        live.filter(stop_asked_at__isnull=True).update(stop_asked_at=now)
+        return list(live.filter(stop_asked_at__isnull=False).values_list("pk", flat=True))
+
     def cancels_asked(self, worker_id: str) -> frozenset[int]:
         """Return the seqs of this worker's running jobs that were asked to stop."""
         return frozenset(self._asked(worker_id).values_list("pk", flat=True))

@@ -204,4 +204,5 @@ def worker_of(worker: Worker, now: Any, running: int) -> WorkerRecord:
         progress_at=aware(worker.progress_at),
         memory=worker.memory,
         assignment=read_assignment(worker.tenants),
+        is_stop_asked=worker.stop_asked_at is not None,
     )

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import Error as DatabaseError
 from django.db import router
 
+from django_taskq.jobs.backlogs import BacklogQuery, Backlogs
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
@@ -22,6 +23,7 @@ from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rollups import Rollup, Span, Trend
 from django_taskq.jobs.run import RunRecord
+from django_taskq.jobs.servings import Served, Serving
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
@@ -50,6 +52,7 @@ from django_taskq.stores.database.vendors import Vendor, vendor_of
 from django_taskq.stores.database.xcoms import DatabaseXComs
 from django_taskq.stores.rollups import RollupRows
 from django_taskq.stores.rules import RuleRows
+from django_taskq.stores.servings import ServingRows
 from django_taskq.stores.wakeup import Wakeup
 
 
@@ -81,8 +84,10 @@ class DatabaseStore(Store):
         )
         self._rules = RuleRows(self.database)
         self._rollups = RollupRows(self.database, alias)
+        self._servings = ServingRows(self.database, alias)
         self._reads = Reads(place)
         self._outlooks = Outlooks(place)
+        self._backlogs = chosen.backlogs(place)
         self.xcoms = DatabaseXComs(place)
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
@@ -248,6 +253,10 @@ class DatabaseStore(Store):
         self._claims.books.drop(worker_id)
         return self._leases.forget(worker_id)
 
+    def ask_stop(self, worker_ids: Sequence[str]) -> list[str]:
+        """Ask live workers to stop, as SIGTERM would; return those that were asked."""
+        return self._leases.ask_stop(worker_ids)
+
     # Upkeep.
 
     def refresh(self) -> bool:
@@ -294,6 +303,10 @@ class DatabaseStore(Store):
         """Return live numbers."""
         return self._reads.insights()
 
+    def backlogs(self, wanted: BacklogQuery) -> Backlogs:
+        """Return how many unfinished jobs queues or tenants have, counted to a bound."""
+        return self._backlogs.of(wanted)
+
     def glance(self, most: int) -> Glance:
         """Return live numbers by queue, by three statements."""
         return glance_at(self._place, most)
@@ -314,6 +327,14 @@ class DatabaseStore(Store):
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, the oldest first."""
         return self._rollups.read(span, since)
+
+    def count_servings(self, servings: Sequence[Serving]) -> None:
+        """Add what a worker has given tenants."""
+        self._servings.add(servings, self.now())
+
+    def servings(self, since: datetime, tenants: Sequence[str]) -> Served:
+        """Return what workers have given these tenants since about a moment."""
+        return self._servings.read(since, tenants)
 
     def trend(self, span: Span, since: datetime) -> Trend:
         """Return how all queues together went since a moment, by two statements."""

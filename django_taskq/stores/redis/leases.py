@@ -41,9 +41,9 @@ class Leases:
         told: Sequence[Any] = ("", "")
         if pulse is not None:
             told = (int(pulse.silent_for * 1_000_000), pulse.memory)
-        is_alive, epoch, asked = self._scripts.run("beat", worker_id, self._lease, *told)
+        is_alive, epoch, asked, stop = self._scripts.run("beat", worker_id, self._lease, *told)
         if is_alive:
-            return Beat(is_alive=True, cancel_asked=frozenset(map(int, asked))), False
+            return Beat(True, frozenset(map(int, asked)), is_stop_asked=bool(stop)), False
         known = self._epochs.pop(worker_id, None)
         return Beat(is_alive=False), known is not None and known != epoch
 
@@ -51,6 +51,11 @@ class Leases:
         """Return the seqs of this worker's running jobs that were asked to stop."""
         asked = self._scripts.keys.name("asked:", worker_id)
         return frozenset(map(int, self._scripts.client().smembers(asked)))
+
+    def ask_stop(self, worker_ids: Sequence[str]) -> list[str]:
+        """Ask workers that have a lease to stop; return those that were asked."""
+        asked: Sequence[bytes] = self._scripts.run("ask", *worker_ids) if worker_ids else ()
+        return [worker_id.decode() for worker_id in asked]
 
     def held(self, worker_id: str) -> list[Fence]:
         """Return the running jobs of this worker."""
@@ -121,7 +126,7 @@ class Leases:
 
 def worker_of(told: Sequence[Any], now: datetime) -> WorkerRecord:
     """Read a worker as insights tell of it."""
-    id, expires, running, info, joined, beat, progress, memory = told
+    id, expires, running, info, joined, beat, progress, memory, stop = told
     known = json.loads(info or b"{}")
     expires_at = read_moment(expires)
     queues = known.get("queues")
@@ -141,6 +146,7 @@ def worker_of(told: Sequence[Any], now: datetime) -> WorkerRecord:
         progress_at=read_moment(progress or 0),
         memory=int(memory) if memory else None,
         assignment=read_assignment(known.get("assignment")),
+        is_stop_asked=bool(stop),
     )
 
 

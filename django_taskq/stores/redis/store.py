@@ -22,6 +22,7 @@ from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.rollups import Rollup, Span, Trend
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.run import RunRecord
+from django_taskq.jobs.servings import Served, Serving
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import Holder
@@ -219,6 +220,10 @@ class RedisStore(Store):
         self._hands.drop(worker_id)
         return self._leases.forget(worker_id)
 
+    def ask_stop(self, worker_ids: Sequence[str]) -> list[str]:
+        """Ask live workers to stop, as SIGTERM would; return those that were asked."""
+        return self._leases.ask_stop(worker_ids)
+
     # Upkeep.
 
     def refresh(self) -> bool:
@@ -294,6 +299,14 @@ class RedisStore(Store):
     def rollups(self, span: Span, since: datetime | None = None) -> list[Rollup]:
         """Return the roll-ups of a span, the oldest first."""
         return self._archive.rollups(span, since)
+
+    def count_servings(self, servings: Sequence[Serving]) -> None:
+        """Add what a worker has given tenants; these are rows."""
+        self._archive.count_servings(servings)
+
+    def servings(self, since: datetime, tenants: Sequence[str]) -> Served:
+        """Return what workers have given these tenants since about a moment."""
+        return self._archive.servings(since, tenants)
 
     def trend(self, span: Span, since: datetime) -> Trend:
         """Return how all queues together went since a moment."""

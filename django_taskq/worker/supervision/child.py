@@ -6,7 +6,7 @@ from multiprocessing.context import BaseContext
 from time import monotonic
 from typing import Any
 
-from django_taskq.worker.channel import ENDED, GONE, RETIRING, SUSPECTS, Channel
+from django_taskq.worker.channel import ASKED, ENDED, GONE, RETIRING, SUSPECTS, Channel
 from django_taskq.worker.deaths import describe_exit
 from django_taskq.worker.marks import SharedMarks
 from django_taskq.worker.process import WorkerProcess
@@ -78,11 +78,13 @@ class Child:
                 self.is_retiring = True
             elif verb == SUSPECTS:
                 self.suspects_of.add(self.places[told[0]])
+            elif verb == ASKED:
+                self.is_asked_to_stop = True
             elif verb == GONE:
                 self.is_mute = True
             elif verb == ENDED:
                 self.has_ended, self.ended_at = True, monotonic()
-                self.done, self.released, self.is_asked_to_stop = told
+                self.done, self.released = told
 
     def kill(self, how: str) -> None:
         """Kill the process; `how` says why."""

@@ -83,6 +83,7 @@ class Supervisor:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         self._stops = 0
+        self._is_asked_to_stop = False
         self._kill_at = float("inf")
         self._next_look = 0.0
         self._next_start = 0.0
@@ -147,7 +148,12 @@ class Supervisor:
             until = min(until, self._next_start)
         if self._reader in wait(objects, max(0.0, until - now)):
             for number in os.read(self._reader, 64):
-                if number in STOP_SIGNALS:
+                if number not in STOP_SIGNALS:
+                    continue
+                if self._is_asked_to_stop:
+                    # The first signal says what the operator has said.
+                    self._is_asked_to_stop = False
+                else:
                     self.stop()
 
     def _hear(self) -> None:
@@ -155,6 +161,16 @@ class Supervisor:
             child.hear()
             self._suspects_of |= child.suspects_of
             child.suspects_of.clear()
+            self._heed(child)
+
+    def _heed(self, child: Child) -> None:
+        """Stop all of this where an operator has asked one of its workers to: who started it
+        decides whether it comes again.
+        """
+        if child.is_asked_to_stop and not self._stops:
+            logger.info("An operator has asked a worker of process %d to stop.", child.pid)
+            self.stop()
+            self._is_asked_to_stop = True
 
     def _take_leave(self) -> None:
         """Let go of children that have ended, and see to what they left."""
@@ -166,6 +182,7 @@ class Supervisor:
             self._end_beat(child)
             self.done += child.done
             self.released += child.released
+            self._heed(child)
             if child.has_ended:
                 self._note_end(child)
             else:
@@ -234,9 +251,7 @@ class Supervisor:
         if child.solo_place is not None:
             if child.done:
                 self._suspects_of.add(child.solo_place)
-        elif child.is_asked_to_stop or (
-            not child.is_retiring and self._orders.plans[0].settings.is_burst
-        ):
+        elif not child.is_retiring and self._orders.plans[0].settings.is_burst:
             self._wanted -= 1
 
     def _note_death(self, child: Child) -> None:

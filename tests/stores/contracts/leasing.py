@@ -82,6 +82,35 @@ class Leasing:
         assert state(frozen, id) == State.RUNNING
         assert finish(frozen, success(claimed)) == [State.SUCCESSFUL]
 
+    def test_a_live_worker_that_is_asked_to_stop_hears_of_it_at_each_heartbeat(
+        self, frozen: Store, clock: FrozenClock
+    ) -> None:
+        join(frozen)
+        join(frozen, OTHER)
+        if frozen.is_local:
+            # Workers of a pool stop with the process whose pool it is.
+            assert frozen.ask_stop([WORKER]) == []
+            return
+        assert frozen.ask_stop([WORKER, "nobody"]) == [WORKER]
+        assert frozen.ask_stop([WORKER]) == [WORKER]
+        assert frozen.ask_stop([]) == []
+        asked = {worker.id: worker.is_stop_asked for worker in frozen.insights().workers}
+        assert asked == {WORKER: True, OTHER: False}
+        for _ in range(2):
+            clock.move(1)
+            assert frozen.heartbeat(WORKER).is_stop_asked
+            assert not frozen.heartbeat(OTHER).is_stop_asked
+        # Under a new life it was never asked.
+        join(frozen)
+        assert not frozen.heartbeat(WORKER).is_stop_asked
+
+    def test_a_worker_whose_lease_is_over_is_not_asked_to_stop(
+        self, frozen: Store, clock: FrozenClock
+    ) -> None:
+        join(frozen)
+        clock.move(LEASE + 1)
+        assert frozen.ask_stop([WORKER]) == []
+
     def test_a_worker_counts_as_advancing_from_the_moment_it_joins(self, store: Store) -> None:
         join(store)
         (worker,) = store.insights().workers

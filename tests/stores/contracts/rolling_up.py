@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.db import connections
 
+from django_taskq.jobs import servings
 from django_taskq.jobs.counts import (
     BUCKETS,
     ENDINGS,
@@ -15,6 +16,7 @@ from django_taskq.jobs.counts import (
     place_of,
 )
 from django_taskq.jobs.rollups import KEPT, Span, start_of
+from django_taskq.jobs.servings import REST, Served, Serving
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
 
@@ -108,3 +110,56 @@ class RollingUp:
         assert [each.counts for each in store.rollups(Span.EVER)] == [
             counts(queue, 20) for queue in queues
         ]
+
+    def test_what_tenants_were_given_adds_up_until_it_is_too_old(
+        self, frozen: Store, clock: FrozenClock
+    ) -> None:
+        if frozen.is_local:
+            # Nothing of it is kept: a pool has no page that would show it for long.
+            assert frozen.servings(clock.at, ["a"]) == Served(clock.at)
+            return
+        begun = servings.start_of(clock.at)
+        for _ in range(2):
+            frozen.count_servings(
+                [
+                    Serving("a", 2, 3.0, 1, 1, 0.5),
+                    Serving("", 1, 1.0),
+                    REST.plus(Serving("x", 9, 5.0)),
+                ]
+            )
+        frozen.count_servings([Serving("b", 1, 2.5)])
+        assert frozen.servings(clock.at, ["a", "", "nobody"]) == Served(
+            begun, 20.5, 2, {"a": Serving("a", 4, 6.0, 2, 2, 1.0), "": Serving("", 2, 2.0)}
+        )
+        assert frozen.servings(clock.at, []).seconds == 20.5
+        clock.move(servings.SPAN.total_seconds())
+        frozen.count_servings([Serving("a", 1, 1.0)])
+        assert frozen.servings(begun, ["a"]).by_tenant["a"].seconds == 7.0
+        assert frozen.servings(clock.at, ["a"]).by_tenant["a"].seconds == 1.0
+        clock.move(servings.KEPT.total_seconds())
+        frozen.count_servings([Serving("b", 1, 1.0)])
+        assert frozen.servings(begun, ["a"]) == Served(begun, 1.0, 1)
+
+    def test_workers_that_give_to_the_same_tenants_at_once_lose_nothing(self, store: Store) -> None:
+        if store.is_local:
+            return
+        errors: list[Exception] = []
+
+        def work(turn: int) -> None:
+            try:
+                for n in range(5):
+                    store.count_servings(
+                        [Serving(f"t{(turn + n + each) % 7}", 1, 1.0) for each in range(5)]
+                    )
+            except Exception as error:
+                errors.append(error)
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=work, args=(turn,)) for turn in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert store.servings(store.now(), []).seconds == 4 * 5 * 5

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from django_taskq.jobs.hindrance import Hindrance
+from django_taskq.stores.database.backlogs import BacklogReads
 from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
 from django_taskq.stores.database.finishes import Finishes
@@ -26,6 +27,7 @@ class Vendor(NamedTuple):
     finishes: type[Finishes]
     keeping: type[Keeping]
     leases: type[Leases]
+    backlogs: type[BacklogReads]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
     hindrances: Callable[[Place], Iterable[Hindrance]]
@@ -50,6 +52,7 @@ GENERIC = Vendor(
     finishes=Finishes,
     keeping=Keeping,
     leases=Leases,
+    backlogs=BacklogReads,
     wakeups=Wakeups,
     settings=no_settings,
     hindrances=no_hindrances,

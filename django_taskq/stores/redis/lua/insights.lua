@@ -4,7 +4,7 @@
 -- ARGV[2]  how many of the oldest jobs to look at for the one that has been ready for longest
 --
 -- Returns {now, {queue, tenant, state, count, ...}, since when a job is ready or '', {band, queue,
--- gate, ...}, {worker, expires, jobs in hand, info, joined, beat, progress, memory}, ...}.
+-- gate, ...}, {worker, expires, jobs in hand, info, joined, beat, progress, memory, stop}, ...}.
 
 local counts, oldest = {}, nil
 
@@ -67,11 +67,12 @@ local workers = redis.call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
 for n = 1, #workers, 2 do
   local worker = workers[n]
   local known = redis.call(
-    'HMGET', P .. 'worker:' .. worker, 'info', 'joined', 'beat', 'progress', 'memory'
+    'HMGET', P .. 'worker:' .. worker, 'info', 'joined', 'beat', 'progress', 'memory',
+    'stop'
   )
   told[#told + 1] = {
     worker, workers[n + 1], redis.call('SCARD', P .. 'hand:' .. worker), known[1], known[2],
-    known[3], known[4], known[5] or '',
+    known[3], known[4], known[5] or '', known[6] or '',
   }
 end
 return told

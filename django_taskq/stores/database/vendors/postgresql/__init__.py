@@ -2,6 +2,7 @@
 
 from django_taskq.stores.database.clock import ServerClock
 from django_taskq.stores.database.vendors.generic import GENERIC
+from django_taskq.stores.database.vendors.postgresql.backlogs import PostgresqlBacklogs
 from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
 from django_taskq.stores.database.vendors.postgresql.hindrances import old_transactions
@@ -24,6 +25,7 @@ POSTGRESQL = GENERIC._replace(
     begin=committed,
     ripples=PostgresqlRipples,
     inserts=PostgresqlInserts,
+    backlogs=PostgresqlBacklogs,
     claims=PostgresqlClaims,
     finishes=PostgresqlFinishes,
     keeping=PostgresqlKeeping,

@@ -23,7 +23,7 @@ _READY = "state = 'READY' AND NOT is_parked AND backend = %(backend)s"
 
 # All (queue, band, gate) triples with ready jobs, each found by one step along the index from the
 # one before; the first row stands before them all.
-_TRIPLES = f"""
+TRIPLES = f"""
 WITH RECURSIVE triple (queue, band, gate) AS (
     SELECT '' COLLATE "C", -1, '' COLLATE "C"
     UNION ALL
@@ -165,7 +165,7 @@ class PostgresqlClaims(Claims):
             "excluded": literal(list(look.excluded_queues), "text"),
             "left_out": literal(list(look.excluded_tenants), "text"),
         }
-        triples = _TRIPLES
+        triples = TRIPLES
         if look.queues is not None:
             triples = _NAMED_TRIPLES
             values["queues"] = literal(look.queues, "text")

@@ -8,6 +8,7 @@ from django.db import connections, transaction
 
 from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.vendors.generic import GENERIC
+from django_taskq.stores.database.vendors.sqlite.backlogs import SqliteBacklogs
 from django_taskq.stores.database.vendors.sqlite.claims import SqliteClaims
 from django_taskq.stores.database.vendors.sqlite.finishes import SqliteFinishes
 from django_taskq.stores.database.vendors.sqlite.hindrances import deferred_transactions
@@ -49,6 +50,7 @@ SQLITE = GENERIC._replace(
     begin=immediately,
     ripples=SqliteRipples,
     inserts=SqliteInserts,
+    backlogs=SqliteBacklogs,
     claims=SqliteClaims,
     finishes=SqliteFinishes,
     wakeups=SqliteWakeups,

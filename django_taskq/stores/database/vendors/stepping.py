@@ -1,0 +1,148 @@
+"""Backlogs where one statement can step along the lanes: what SQLite and PostgreSQL share."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import product
+from typing import Any, ClassVar
+
+from django_taskq.jobs.backlogs import share_out
+from django_taskq.jobs.states import State
+from django_taskq.stores.database.backlogs import MOST_WAITING, BacklogReads, Counted
+from django_taskq.stores.database.window import Triple
+
+# Ready jobs that one read counts in the index, and rows that it reads to find the oldest.
+COUNTED, LOOKED_AT = 50_000, 5_000
+LEAST, MOST = 100, 10_000
+# Triples whose tenants are looked for where none are named.
+MOST_RINGS = 4
+
+# Count what has not ended and stands in no lane. Inputs: the backend four times. Result: (state,
+# queue, tenant, how many, since when the oldest is ready).
+_APART = """
+SELECT state, queue, tenant, COUNT(*), MIN(eligible_at)
+FROM (
+    SELECT * FROM (
+        SELECT state, queue, tenant, eligible_at FROM taskq_job
+        WHERE state = 'SCHEDULED' AND backend = %s ORDER BY due_at LIMIT {most}
+    ) AS scheduled
+    UNION ALL SELECT * FROM (
+        SELECT state, queue, tenant, eligible_at FROM taskq_job
+        WHERE state = 'DEFERRED' AND backend = %s ORDER BY seq LIMIT {most}
+    ) AS deferred
+    UNION ALL SELECT * FROM (
+        SELECT state, queue, tenant, eligible_at FROM taskq_job
+        WHERE state = 'RUNNING' AND backend = %s ORDER BY worker_id LIMIT {most}
+    ) AS running
+    UNION ALL SELECT * FROM (
+        SELECT state, queue, tenant, eligible_at FROM taskq_job
+        WHERE {parked} AND state = 'READY' AND backend = %s ORDER BY parked_for LIMIT {most}
+    ) AS parked
+) AS waiting
+GROUP BY state, queue, tenant
+"""
+
+# Count the ready jobs of lanes. Inputs: those of `given`; the backend, how many to count; the
+# backend, how many to look at. Result: (queue, tenant, how many, since when the oldest is ready).
+_COUNT = """
+SELECT given.queue, given.tenant,
+    (
+        SELECT COUNT(*) FROM (
+            SELECT 1 FROM taskq_job AS job
+            WHERE {ready} AND job.queue = given.queue AND job.band = given.band
+                AND job.gate = given.gate AND job.tenant = given.tenant LIMIT %s
+        ) AS counted
+    ),
+    (
+        SELECT MIN(eligible_at) FROM (
+            SELECT job.eligible_at FROM taskq_job AS job
+            WHERE {ready} AND job.queue = given.queue AND job.band = given.band
+                AND job.gate = given.gate AND job.tenant = given.tenant
+            ORDER BY job.rank, job.seq LIMIT %s
+        ) AS oldest
+    )
+FROM {given}
+"""
+
+# Find the first tenants of a ring, each by one step. Inputs: the backend and a triple, twice; most.
+_TENANTS = """
+WITH RECURSIVE lane (tenant) AS (
+    SELECT (
+        SELECT job.tenant FROM taskq_job AS job
+        WHERE {ready} AND job.queue = %s AND job.band = %s AND job.gate = %s
+        ORDER BY job.tenant LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT job.tenant FROM taskq_job AS job
+        WHERE {ready} AND job.queue = %s AND job.band = %s AND job.gate = %s
+            AND job.tenant > lane.tenant
+        ORDER BY job.tenant LIMIT 1
+    )
+    FROM lane WHERE lane.tenant IS NOT NULL
+)
+SELECT tenant FROM lane WHERE tenant IS NOT NULL LIMIT %s
+"""
+
+
+class SteppingBacklogs(BacklogReads):
+    """Counts each lane to a bound, so that what all of them cost is bounded too.
+
+    `in_lanes` and `parked` are conditions of indexes, as the database wants them.
+    """
+
+    in_lanes: ClassVar[str]
+    parked: ClassVar[str]
+
+    def given(self, lanes: Sequence[tuple[str, int, str, str]]) -> tuple[str, list[Any]]:
+        """Return a source of (queue, band, gate, tenant) named `given`, and its inputs."""
+        raise NotImplementedError
+
+    def moment(self, value: Any) -> datetime | None:
+        """Read a time as such a statement returns it."""
+        raise NotImplementedError
+
+    def apart(self) -> list[Counted]:
+        """Count what stands in no lane, at most MOST_WAITING jobs of each state."""
+        statement = _APART.format(most=MOST_WAITING, parked=self.parked)
+        return [
+            Counted(state, queue, tenant, count, self.moment(oldest))
+            for state, queue, tenant, count, oldest in self.rows(
+                statement, [self.place.backend] * 4
+            )
+        ]
+
+    def ready(self, triples: Sequence[Triple], tenants: Sequence[str]) -> list[Counted]:
+        """Count the ready jobs of these tenants, each lane as far as the budget goes."""
+        lanes = [(*triple, tenant) for triple, tenant in product(triples, tenants)]
+        if not lanes:
+            return []
+        most, looked = share_out(COUNTED, lanes, LEAST, MOST), share_out(LOOKED_AT, lanes, 1, MOST)
+        source, inputs = self.given(lanes)
+        ready = f"{self.in_lanes} AND job.backend = %s"
+        statement = _COUNT.format(given=source, ready=ready)
+        backend = self.place.backend
+        rows = self.rows(statement, [backend, most, backend, looked, *inputs])
+        return [
+            Counted(
+                State.READY, queue, tenant, count, self.moment(oldest), count >= most,
+                has_older=count > looked,
+            )
+            for queue, tenant, count, oldest in rows
+            if count
+        ]  # fmt: skip
+
+    def waiting_tenants(self, triples: Sequence[Triple], most: int) -> list[str]:
+        """Return the first tenants of each of the first rings."""
+        statement = _TENANTS.format(ready=f"{self.in_lanes} AND job.backend = %s")
+        found: set[str] = set()
+        for triple in triples[:MOST_RINGS]:
+            values = [*[self.place.backend, *triple] * 2, most]
+            found.update(tenant for (tenant,) in self.rows(statement, values))
+        return sorted(found)[:most]
+
+    def rows(self, statement: str, values: Any) -> list[Any]:
+        """Return what a statement finds."""
+        with self.place.connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            found: list[Any] = cursor.fetchall()
+        return found
