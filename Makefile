@@ -67,6 +67,10 @@ docs: $(STAMP) ## build the documentation into docs/_build
 	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+screenshots: $(STAMP) ## take the pictures of the guide anew, in Chromium
+	@sh .ci/chromium.sh
+	@$(PYTHON) -m tests.browser.screenshots
+
 format: $(STAMP) ## format the code and mend what can be mended
 	@$(BIN)/ruff check --fix-only $(wildcard $(CODE))
 	@$(BIN)/ruff format $(wildcard $(CODE))

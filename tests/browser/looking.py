@@ -17,9 +17,9 @@ _OF_DJANGO = re.compile(r"/(?:history|delete|logout|jsi18n|password_change)/$")
 MAIN = {
     f"/django_taskq/{page}"
     for page in (
-        "", "job/", "job/*/change/", "job/failures/", "queue/", "queue/*/change/", "run/",
-        "run/*/change/", "schedule/", "schedule/*/change/", "tenant/", "worker/",
-        "worker/*/change/",
+        "", "job/", "job/*/change/", "job/failures/", "job/overview/", "queue/",
+        "queue/*/change/", "run/", "run/*/change/", "schedule/", "schedule/*/change/", "tenant/",
+        "worker/", "worker/*/change/",
     )
 }  # fmt: skip
 
@@ -56,12 +56,21 @@ CONTRASTS = """() => {
         });
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
     };
-    const shape = text => [...text.parentElement.children].find(
-        each => ["rect", "circle", "path"].includes(each.tagName));
+    // Shapes of a drawing under the middle of a text, the last one drawn first.
+    const shapes = text => {
+        const box = text.getBoundingClientRect();
+        const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+        return [...text.ownerSVGElement.querySelectorAll("rect, circle")].filter(each => {
+            const found = each.getBoundingClientRect();
+            const after = each.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING;
+            return after && getComputedStyle(each).fill !== "none"
+                && found.left <= x && x <= found.right && found.top <= y && y <= found.bottom;
+        }).reverse();
+    };
     const behind = element => {
         const layers = [];
-        if (element.tagName === "text" && shape(element))
-            layers.push(read(getComputedStyle(shape(element)).fill));
+        if (element.ownerSVGElement)
+            layers.push(...shapes(element).map(each => read(getComputedStyle(each).fill)));
         for (let each = element; each; each = each.parentElement)
             layers.push(read(getComputedStyle(each).backgroundColor));
         layers.push([255, 255, 255, 1]);

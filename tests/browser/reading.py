@@ -37,9 +37,18 @@ def message_of(page: Page) -> Locator:
 
 
 def choose_action(page: Page, label: str) -> None:
-    """Choose an action of a list and run it."""
+    """Choose an action of a list, run it, and confirm what it asks."""
     page.get_by_label("Action:").select_option(label=label)
     page.get_by_role("button", name=re.compile("^(Go|Run)$")).first.click()
+    confirm(page)
+
+
+def confirm(page: Page) -> None:
+    """Say yes to the question of how many rows are meant, where there is one."""
+    question = page.locator("form:has([name=confirmed]) [type=submit]")
+    expect(question.or_(message_of(page)).first).to_be_visible()
+    if question.count():
+        question.first.click()
 
 
 def assert_succeeded(page: Page) -> None:
