@@ -61,23 +61,6 @@ def queues_in(database: str, lanes: Iterable[LaneCount]) -> list[QueueStanding]:
     return sorted(known.values(), key=most_waiting_first)
 
 
-def shares_in(database: str, lanes: Iterable[LaneCount]) -> dict[str, float]:
-    """Return the share of worker time that weights give each tenant whose jobs may start.
-
-    `lanes` are those of one alias: tenants compete for the workers of an alias. Other limits are
-    left aside, since who may not use its share leaves it to the others.
-    """
-    closed = {queue.name for queue in queues_in(database, ()) if queue.paused}
-    served = [lane for lane in lanes if lane.queue not in closed]
-    waiting = [
-        tenant
-        for tenant in tenants_in(database, served)
-        if tenant.depth.ready and not tenant.paused
-    ]
-    whole = sum(tenant.weight for tenant in waiting)
-    return {tenant.name: tenant.weight / whole for tenant in waiting}
-
-
 def most_waiting_first(standing: Standing) -> tuple[int, int, str]:
     """Return what to sort by, for readers who look for what is stuck."""
     return (-standing.depth.waiting, -standing.depth.running, standing.name)

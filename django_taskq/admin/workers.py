@@ -31,7 +31,9 @@ from django.utils.safestring import SafeString
 from django_taskq.admin import cells, filters, places
 from django_taskq.admin.holdings import Holding, holdings_of
 from django_taskq.admin.jobs import listed
+from django_taskq.admin.live import LivePage
 from django_taskq.admin.paging import CappedPaginator
+from django_taskq.admin.stopping import StopAction
 from django_taskq.health import MAX_STALL
 from django_taskq.jobs.assignment import read_assignment
 from django_taskq.jobs.states import State
@@ -58,14 +60,15 @@ class WorkerList(ChangeList):
         self.result_list: Any = workers
 
 
-class WorkerAdmin(admin.ModelAdmin):
-    """Shows workers. They enter and leave by themselves."""
+class WorkerAdmin(StopAction, LivePage):
+    """Shows workers, and asks them to stop. They enter and leave by themselves."""
 
     list_display = (
         "worker_name", "backend", "host_name", "supervisor", "pid", "standing", "heartbeat",
         "progress", "memory_cell", "slots", "queues_cell", "tenants_cell", "running_now",
         "late_results",
     )  # fmt: skip
+    change_list_template = "admin/django_taskq/worker/change_list.html"
     list_filter = (filters.DatabaseFilter,)
     sortable_by = ("host_name", "supervisor", "heartbeat", "memory_cell", "late_results")
     ordering = ("-beat_at", "pk")
@@ -73,11 +76,11 @@ class WorkerAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     list_max_show_all = 0
     paginator = CappedPaginator
-    actions = None
     fields = (
         "worker_name", "given_name", "backend", "standing", "host_name", "supervisor", "pid",
         "slots", "queues_cell", "tenants_cell", "heartbeat", "progress", "memory_cell",
-        "started_at", "beat_at", "progress_at", "expires_at", "lost_at", "late_results", "running",
+        "started_at", "beat_at", "progress_at", "expires_at", "lost_at", "stop_asked_at",
+        "late_results", "running",
         "running_jobs",
     )  # fmt: skip
     readonly_fields = fields
@@ -187,9 +190,11 @@ class WorkerAdmin(admin.ModelAdmin):
 
     @admin.display(description="is")
     def standing(self, worker: Worker) -> str:
-        """Tell whether the lease is held, and whether the claim loop advances."""
+        """Tell whether the lease is held, a stop was asked for, and the claim loop advances."""
         if not getattr(worker, "lives", False):
             return "lost"
+        if worker.stop_asked_at is not None:
+            return "stopping"
         stall = stall_of(worker.beat_at, worker.progress_at).total_seconds()
         return "stalled" if stall > MAX_STALL else "alive"
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connections
 from django.db.models import F
 from django.db.models.functions import Now
@@ -276,3 +277,37 @@ def test_a_worker_that_left_is_gone_from_the_list(sign_in: SignIn, alias: str) -
     with running(alias):
         wait_until(lambda: client.get(LIST, address).context["cl"].result_count, what="a worker")
     assert client.get(LIST, address).context["cl"].result_count == 0
+
+
+def stop(client: Any, alias: str, *ids: str, **more: str) -> Any:
+    chosen = {"action": "stop", "_selected_action": ids, "index": "0", **more}
+    return client.post(f"{LIST}?database={database_of(alias)}", chosen, follow=True)
+
+
+def test_live_workers_are_asked_to_stop_once_the_reader_has_said_so_twice(
+    sign_in: SignIn, alias: str
+) -> None:
+    past = timezone.now() - timedelta(minutes=10)
+    join(alias)
+    join(alias, "lost:1", beat_at=past, expires_at=past)
+    client = sign_in("view_worker", "stop_worker")
+    text = stop(client, alias, "host:1:abcd").content.decode()
+    assert "1 worker is asked to stop" in text
+    assert f"host:1:abcd of {alias}" in text
+    assert not store_of(alias).heartbeat("host:1:abcd").is_stop_asked
+    page = stop(client, alias, "host:1:abcd", "lost:1", confirmed="yes")
+    assert "1 worker was asked to stop" in told(page)
+    assert "1 left as before: not alive any more." in told(page)
+    assert store_of(alias).heartbeat("host:1:abcd").is_stop_asked
+    assert standings(page) == {"host:1:abcd": "stopping", "lost:1": "lost"}
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.change_message) == ("host:1:abcd", "Asked to stop.")
+
+
+def test_to_ask_a_worker_to_stop_needs_a_permission_of_its_own(sign_in: SignIn, alias: str) -> None:
+    join(alias)
+    client = sign_in("view_worker", "change_worker", "delete_worker")
+    assert 'value="stop"' not in client.get(LIST).content.decode()
+    stop(client, alias, "host:1:abcd", confirmed="yes")
+    assert not store_of(alias).heartbeat("host:1:abcd").is_stop_asked
+    assert not LogEntry.objects.exists()
