@@ -5,6 +5,7 @@ from django_taskq.middleware.max_age import MaxAge
 from django_taskq.middleware.max_rate import MaxRate
 from django_taskq.middleware.max_tries import FailedTry, MaxTries
 from django_taskq.middleware.opentelemetry import OpenTelemetry
+from django_taskq.middleware.opentelemetry_metrics import OpenTelemetryMetrics
 from django_taskq.middleware.sentry import Sentry
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "MaxTries",
     "Middleware",
     "OpenTelemetry",
+    "OpenTelemetryMetrics",
     "Sentry",
 ]

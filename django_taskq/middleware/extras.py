@@ -12,7 +12,7 @@ def import_extra(module: str, extra: str, wanted_by: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise ImproperlyConfigured(
-            f"The middleware {wanted_by} needs the package of {module.partition('.')[0]!r}, which "
-            f"cannot be imported: {error}. Install django_taskq[{extra}], or take the middleware "
+            f"{wanted_by} needs the package of {module.partition('.')[0]!r}, which "
+            f"cannot be imported: {error}. Install django_taskq[{extra}], or take it "
             "out of the settings."
         ) from error
