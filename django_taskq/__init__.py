@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         WaitTimeout,
         XComDoesNotExist,
     )
+    from django_taskq.jobs.subjects import about
     from django_taskq.pipelines import Pipeline, PipelineRun, chain, group
     from django_taskq.tasks import Priority, Signature, Task, task, xcom_task
     from django_taskq.tenancy import tenant
@@ -37,6 +38,7 @@ __all__ = [
     "TaskqError",
     "WaitTimeout",
     "XComDoesNotExist",
+    "about",
     "await_result",
     "cancel",
     "chain",
@@ -60,6 +62,7 @@ _MODULES = {
     "Priority": "tasks",
     "Signature": "tasks",
     "Task": "tasks",
+    "about": "jobs.subjects",
     "await_result": "control",
     "cancel": "control",
     "chain": "pipelines",

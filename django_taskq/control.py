@@ -12,6 +12,7 @@ from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
 from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
 
 from django_taskq.exceptions import JobStateError, JobUnloadable, WaitTimeout
+from django_taskq.jobs.amendment import Amendment, check_priority
 from django_taskq.jobs.change import UNSEEN, Change
 from django_taskq.jobs.explanation import explain
 from django_taskq.jobs.filters import JobFilter
@@ -22,11 +23,14 @@ from django_taskq.loading import load_task
 from django_taskq.results import result_of
 from django_taskq.signals import job_canceled
 from django_taskq.stores.base import Store
+from django_taskq.tenancy import check_name
 
 if TYPE_CHECKING:
     from django_taskq.pipelines.run import PipelineRun
 
 type Job = TaskResult | str
+
+LONGEST_QUEUE = 128
 
 
 def store_of(alias: str) -> Store:
@@ -213,6 +217,70 @@ def requeue_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) 
 def run_now_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> list[Change]:
     """Make scheduled jobs ready before their time; return what became of each."""
     return _known(store_of(backend).run_now(_parsed(ids)))
+
+
+def amend(
+    result_or_id: Job,
+    backend: str = DEFAULT_TASK_BACKEND_ALIAS,
+    *,
+    queue: str | None = None,
+    priority: int | None = None,
+) -> TaskResult:
+    """Give a job that waits another queue, another priority, or both.
+
+    It keeps its times and what it has waited so far. Raise JobStateError where the job does not
+    wait any more, ValueError for a name or a number that no job of the alias can have,
+    TaskResultDoesNotExist for an unknown id.
+    """
+    id, alias = _named(result_or_id, backend)
+    (change,) = amend_many([id], alias, queue=queue, priority=priority)
+    if not change.is_amended:
+        raise JobStateError(
+            f"Expected job {id} to be SCHEDULED, DEFERRED or READY, got {change.before}. "
+            "requeue() enqueues a copy of a job in any state."
+        )
+    return _result(id, alias)
+
+
+def amend_many(
+    ids: Iterable[str],
+    backend: str = DEFAULT_TASK_BACKEND_ALIAS,
+    *,
+    queue: str | None = None,
+    priority: int | None = None,
+) -> list[Change]:
+    """Amend many jobs as `amend` does; return what became of each, in the order asked."""
+    amendment = Amendment(queue, priority)
+    wrong = check_amendment(amendment, backend)
+    if wrong is not None:
+        raise ValueError(wrong)
+    return _known(store_of(backend).amend(_parsed(ids), amendment))
+
+
+def check_amendment(amendment: Amendment, backend: str) -> str | None:
+    """Return in a sentence what keeps jobs of an alias from being amended so, or None."""
+    known = task_backends[backend].queues
+    queue = amendment.queue
+    if queue is not None and known and queue not in known:
+        named = ", ".join(map(repr, sorted(known)))
+        return (
+            f"queue: expected one of the QUEUES of the alias {backend!r} ({named}), got {queue!r}."
+        )
+    return check_form(amendment)
+
+
+def check_form(amendment: Amendment) -> str | None:
+    """Return in a sentence what keeps jobs of any alias from being amended so, or None."""
+    queue, priority = amendment
+    if queue is None and priority is None:
+        return "Expected a queue, a priority or both to give to the jobs, got neither."
+    wrong = "expected a name, got ''" if queue == "" else None
+    if queue:
+        wrong = check_name(queue, LONGEST_QUEUE)
+    if wrong is not None:
+        return f"queue: {wrong}."
+    wrong = None if priority is None else check_priority(priority)
+    return None if wrong is None else f"priority: {wrong}."
 
 
 def delete_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> int:

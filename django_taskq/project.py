@@ -7,6 +7,8 @@ from django.conf import settings
 
 from django_taskq import monitoring, named_pools, pool_problems
 from django_taskq.exceptions import InvalidOptions
+from django_taskq.jobs import masks
+from django_taskq.jobs.masks import Masks
 from django_taskq.monitoring import Monitoring
 from django_taskq.named_pools import NamedPool
 from django_taskq.options import Problem
@@ -15,7 +17,8 @@ WORKERS = "WORKERS"
 MIDDLEWARE = "MIDDLEWARE"
 SCHEDULES = "SCHEDULES"
 MONITORING = "MONITORING"
-KEYS = (MIDDLEWARE, MONITORING, SCHEDULES, WORKERS)
+MASKED_ARGUMENTS = "MASKED_ARGUMENTS"
+KEYS = (MASKED_ARGUMENTS, MIDDLEWARE, MONITORING, SCHEDULES, WORKERS)
 
 
 def find_problems() -> Iterator[Problem]:
@@ -49,6 +52,13 @@ def find_problems() -> Iterator[Problem]:
             SCHEDULES,
             f"TASKQ[{SCHEDULES!r}]: expected a list of dotted paths, got {paths!r}.",
             "Name the modules in which the schedules are, or leave it out.",
+        )
+    wrong = masks.check_masks(given.get(MASKED_ARGUMENTS, ()))
+    if wrong is not None:
+        yield Problem(
+            MASKED_ARGUMENTS,
+            f"TASKQ[{MASKED_ARGUMENTS!r}]: {wrong}.",
+            'Write patterns such as "*token*", an empty list to mask nothing, or leave it out.',
         )
 
 
@@ -86,6 +96,15 @@ def read_monitoring() -> Monitoring:
     return monitoring.read_monitoring(
         given.get(MONITORING, {}) if isinstance(given, Mapping) else {}
     )
+
+
+def read_masks() -> Masks:
+    """Return which values the admin masks. What cannot be read masks as if nothing were said."""
+    given = _given()
+    patterns = given.get(MASKED_ARGUMENTS) if isinstance(given, Mapping) else None
+    if patterns is None or masks.check_masks(patterns) is not None:
+        return Masks()
+    return Masks(tuple(patterns))
 
 
 def read_global_middleware() -> Sequence[Any]:

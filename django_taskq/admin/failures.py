@@ -13,7 +13,8 @@ from django.utils.dateparse import parse_datetime
 
 from django_taskq import failures
 from django_taskq.admin import actions, cells, places
-from django_taskq.admin.actions import JobActions, Picked
+from django_taskq.admin.actions import Picked
+from django_taskq.admin.job_actions import JobActions
 from django_taskq.failures import FailedJobs, FailureGroup
 
 DAYS = (1, 7, 30)

@@ -1,10 +1,4 @@
-"""Filters of the list of jobs. Each is offered only where an index serves it.
-
-A state is read through its partial index, in the order of that index; the index starts with the
-alias, so a list of one state is about one alias. Queue, band, gate and tenant come next in the
-index of ready jobs and nowhere else. `-seq` under a filter would have the planner walk the primary
-key past a million ended jobs.
-"""
+"""What the list of jobs offers to choose from. What is chosen is read in one place, `wanted`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,48 +9,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from django_taskq.admin import places
-from django_taskq.jobs.limits import NO_GATE
-from django_taskq.jobs.spec import Band
-from django_taskq.jobs.states import ENDED, State
+from django_taskq.admin import wanted as names
+from django_taskq.jobs.states import Failure, State
 from django_taskq.models import Job
 
-STATE_PARAMETER = "state"
-QUEUE_PARAMETER = "queue"
-APART_PARAMETER = "apart"
-NEWEST = ("-pk",)
-MOST_GATES = 50
-APART = ("parked_for", "rank", "pk")
 
-_BANDS = (Band.CRITICAL, Band.REGULAR)
-_ORDER: dict[State, tuple[str, ...]] = {
-    State.READY: ("queue", "band", "gate", "tenant", "rank", "pk"),
-    State.SCHEDULED: ("due_at", "pk"),
-    State.RUNNING: ("worker_id", "pk"),
-    State.DEFERRED: NEWEST,
-    **dict.fromkeys(ENDED, ("-finished_at", "-pk")),
-}
+class DrawnFilter(SimpleListFilter):
+    """A filter that shows its choices and leaves the rows to the list, which knows them all."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        """Leave the rows as they are."""
+        return queryset
 
 
-def chosen_state(request: HttpRequest) -> State | None:
-    """Return the state that a list is narrowed to."""
-    given = request.GET.get(STATE_PARAMETER, "")
-    return State(given) if given in State.__members__ else None
-
-
-def order_of(request: HttpRequest) -> tuple[str, ...]:
-    """Return the order in which a list is read."""
-    state = chosen_state(request)
-    if state is None:
-        return NEWEST
-    return APART if is_apart_chosen(request) else _ORDER[state]
-
-
-def is_apart_chosen(request: HttpRequest) -> bool:
-    """Tell whether a list shows the ready jobs that stand apart from their lanes."""
-    return chosen_state(request) is State.READY and request.GET.get(APART_PARAMETER) == "yes"
-
-
-class DatabaseFilter(SimpleListFilter):
+class DatabaseFilter(DrawnFilter):
     """Chooses the database, where aliases use several; the admin reads it from there."""
 
     title = "database"
@@ -76,16 +42,12 @@ class DatabaseFilter(SimpleListFilter):
             )
             yield {"selected": value == chosen, "query_string": link, "display": shown}
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        """Leave the rows as they are."""
-        return queryset
 
-
-class StateFilter(SimpleListFilter):
+class StateFilter(DrawnFilter):
     """Narrows the list to one state of one alias."""
 
     title = "state"
-    parameter_name = STATE_PARAMETER
+    parameter_name = names.STATE
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         """Return every state."""
@@ -93,37 +55,23 @@ class StateFilter(SimpleListFilter):
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """Return the links; a choice of before that fits no other state is dropped."""
-        narrower = [APART_PARAMETER, QUEUE_PARAMETER, TenantFilter.parameter_name]
         for choice in super().choices(changelist):
-            yield choice | {"query_string": self._link(changelist, choice, narrower)}
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        """Keep the rows of the state, by its index."""
-        state = chosen_state(request)
-        if state is None:
-            return queryset
-        found = queryset.filter(backend=places.chosen_alias(request), state=state)
-        if state in ENDED:
-            return found.filter(finished_at__isnull=False)
-        if state is State.READY:
-            return found.filter(is_parked=is_apart_chosen(request))
-        return found
-
-    def _link(self, changelist: ChangeList, choice: Any, narrower: list[str]) -> str:
-        given = choice["display"]
-        value = given if given in State.__members__ else None
-        return changelist.get_query_string({self.parameter_name: value}, narrower)
+            given = choice["display"]
+            value = given if given in State.__members__ else None
+            link = changelist.get_query_string({self.parameter_name: value}, [names.APART])
+            yield choice | {"query_string": link}
 
 
-class ApartFilter(SimpleListFilter):
+class ApartFilter(DrawnFilter):
     """Shows the ready jobs that stand apart instead of those in their lanes: another index."""
 
     title = "apart from its lane"
-    parameter_name = APART_PARAMETER
+    parameter_name = names.APART
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         """Return the choice, where ready jobs are shown."""
-        return [("yes", "Yes")] if chosen_state(request) is State.READY else []
+        is_ready = request.GET.get(names.STATE) == State.READY
+        return [("yes", "Yes")] if is_ready else []
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """Return the links: a ready job stands in its lane or apart, never in both."""
@@ -131,12 +79,8 @@ class ApartFilter(SimpleListFilter):
             link = changelist.get_query_string({self.parameter_name: value}, [])
             yield {"selected": self.value() == value, "query_string": link, "display": shown}
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        """Leave the rows as they are: the state's filter reads them by the right index."""
-        return queryset
 
-
-class BackendFilter(SimpleListFilter):
+class BackendFilter(DrawnFilter):
     """Chooses the alias that a list of one state is about, where there are several."""
 
     title = "backend"
@@ -144,104 +88,154 @@ class BackendFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         """Return the aliases in the chosen database, if there is a choice."""
-        self.chosen = places.chosen_alias(request)
+        is_of_one = request.GET.get(names.STATE) in State.__members__
+        is_named = places.BACKEND_PARAMETER in request.GET
+        self.chosen = places.chosen_alias(request) if is_of_one or is_named else None
         known = places.aliases_in(places.chosen_database(request))
-        if chosen_state(request) is None or len(known) < 2:
-            return []
-        return [(alias, alias) for alias in known]
+        return [] if len(known) < 2 else [(alias, alias) for alias in known]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        """Return the links: one of the aliases is always chosen."""
+        """Return the links: in a list of one state one of the aliases is always chosen."""
         for value, shown in self.lookup_choices:
             link = changelist.get_query_string({self.parameter_name: value})
             yield {"selected": value == self.chosen, "query_string": link, "display": shown}
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        """Leave the rows as they are: the state's filter names the alias already."""
-        return queryset
+
+class FailureFilter(DrawnFilter):
+    """Narrows the list to one kind of failure."""
+
+    title = "failure"
+    parameter_name = names.FAILURE
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+        """Return every kind."""
+        return [(failure.value, failure.value) for failure in Failure]
 
 
-class ExactFilter(SimpleListFilter):
+class ExactFilter(DrawnFilter):
     """Narrows the list to a name that the reader types, since there may be thousands."""
 
     template = "admin/django_taskq/exact_filter.html"
-
-    def is_offered(self, request: HttpRequest) -> bool:
-        """Tell whether an index serves the filter here."""
-        raise NotImplementedError
+    hint = ""
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
-        """Return one entry, so that the filter is shown where it is offered."""
-        return [("", "")] if self.is_offered(request) else []
+        """Return one entry, so that the filter is shown."""
+        return [("", "")]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """Return what the form needs to keep of the other filters."""
-        kept = [
-            (name, value)
-            for name, value in changelist.params.items()
-            if name != self.parameter_name
-        ]
         yield {
             "name": self.parameter_name,
             "value": self.value() or "",
-            "kept": kept,
+            "hint": self.hint,
+            "kept": _kept(changelist, self.parameter_name or ""),
             "clear": changelist.get_query_string(remove=[self.parameter_name or ""]),
         }
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        """Keep the rows of exactly this name."""
-        name = self.value()
-        if name is None or "\x00" in name or not self.is_offered(request):
-            return queryset
-        return self.narrowed(queryset, name)
-
-    def narrowed(self, queryset: QuerySet[Job], name: str) -> QuerySet[Job]:
-        """Keep the rows of a name."""
-        raise NotImplementedError
-
 
 class QueueFilter(ExactFilter):
-    """Narrows ready jobs to a queue."""
+    """Narrows the list to a queue."""
 
     title = "queue"
-    parameter_name = QUEUE_PARAMETER
-
-    def is_offered(self, request: HttpRequest) -> bool:
-        """Tell whether the list shows ready jobs."""
-        return chosen_state(request) is State.READY
-
-    def narrowed(self, queryset: QuerySet[Job], name: str) -> QuerySet[Job]:
-        """Keep the rows of a queue."""
-        return queryset.filter(queue=name)
+    parameter_name = names.QUEUE
 
 
 class TenantFilter(ExactFilter):
-    """Narrows the ready jobs of a queue to a tenant."""
+    """Narrows the list to a tenant."""
 
     title = "tenant"
-    parameter_name = "tenant"
-
-    def is_offered(self, request: HttpRequest) -> bool:
-        """Tell whether the list shows the ready jobs of one queue."""
-        return chosen_state(request) is State.READY and QUEUE_PARAMETER in request.GET
-
-    def narrowed(self, queryset: QuerySet[Job], name: str) -> QuerySet[Job]:
-        """Keep the rows of a tenant: in both bands and all gates, which come first in the index."""
-        found = queryset.filter(band__in=_BANDS, tenant=name)
-        gates = _gates(queryset)
-        return found if gates is None else found.filter(gate__in=gates)
+    parameter_name = names.TENANT
 
 
-def _gates(queryset: QuerySet[Job]) -> set[str] | None:
-    """Return the gates in the lanes of a queue by a step in the index each; None for too many."""
-    known = {NO_GATE}
-    for band in _BANDS:
-        lanes = queryset.filter(band=band).order_by("queue", "band", "gate")
-        last: str | None = NO_GATE
-        while (
-            last := lanes.filter(gate__gt=last).values_list("gate", flat=True).first()
-        ) is not None:
-            known.add(last)
-            if len(known) > MOST_GATES:
-                return None
-    return known
+class TaskFilter(ExactFilter):
+    """Narrows the list to a task."""
+
+    title = "task"
+    parameter_name = names.TASK
+    hint = "Its import path."
+
+
+class WorkerFilter(ExactFilter):
+    """Narrows the list to the jobs that a worker holds, or had last."""
+
+    title = "worker"
+    parameter_name = names.WORKER
+    hint = "The id of a worker."
+
+
+class ScheduleFilter(ExactFilter):
+    """Narrows the list to the jobs of a schedule."""
+
+    title = "schedule"
+    parameter_name = names.SCHEDULE
+    hint = "The number of a schedule."
+
+
+class RunFilter(ExactFilter):
+    """Narrows the list to the jobs of a pipeline run."""
+
+    title = "pipeline run"
+    parameter_name = names.RUN
+    hint = "The id of a run."
+
+
+class ErrorFilter(ExactFilter):
+    """Narrows the list to the jobs whose last error is of a class."""
+
+    title = "error"
+    parameter_name = names.ERROR
+    hint = "A class, with or without its module."
+
+
+class AboutFilter(ExactFilter):
+    """Narrows the list to the jobs about an object."""
+
+    title = "object"
+    parameter_name = names.ABOUT
+    hint = "Such as shop.order:5."
+
+
+class TimeFilter(DrawnFilter):
+    """Narrows the list to the last hour, day or week, or to a range of days."""
+
+    title = "time"
+    parameter_name = names.TIME
+    template = "admin/django_taskq/time_filter.html"
+    bounds = (names.FROM, names.TO)
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, list[str]], model: type, admin: ModelAdmin
+    ) -> None:
+        super().__init__(request, params, model, admin)
+        self.given = {name: params.pop(name)[-1] for name in self.bounds if name in params}
+
+    def expected_parameters(self) -> list[str | None]:
+        """Return the names that the address may have for it."""
+        return [self.parameter_name, *self.bounds]
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+        """Return the spans."""
+        self.state = request.GET.get(names.STATE, "")
+        which = "next" if self.state == State.SCHEDULED else "last"
+        return [(span, f"The {which} {span}") for span in names.SPANS]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Return the links to the spans, then what the form needs."""
+        for choice in super().choices(changelist):
+            value = next(
+                (key for key, told in self.lookup_choices if told == choice["display"]), ""
+            )
+            link = changelist.get_query_string({names.TIME: value or None}, list(self.bounds))
+            is_chosen = choice["selected"] and not (self.given and not value)
+            yield choice | {"query_string": link, "selected": is_chosen}
+        yield {
+            "form": True,
+            "kept": _kept(changelist, names.TIME, *self.bounds),
+            "first": self.given.get(names.FROM, ""),
+            "last": self.given.get(names.TO, ""),
+        }
+
+
+def _kept(changelist: ChangeList, *names: str) -> list[tuple[str, str]]:
+    """Return what of the address a form carries along."""
+    return [(name, value) for name, value in changelist.params.items() if name not in names]

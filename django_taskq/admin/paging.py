@@ -3,11 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
 
 MOST = 10_000
 
@@ -30,29 +26,3 @@ class CappedPaginator(Paginator):
     def is_capped(self) -> bool:
         """Whether there are more rows than can be paged through."""
         return self._counted > MOST
-
-
-class JobList(ChangeList):
-    """The list of jobs: reads no payloads, links to jobs by their public id."""
-
-    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        """Return the rows without the columns that can be large."""
-        found: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
-        return found.only(*_COLUMNS)
-
-    def url_for_result(self, result: Model) -> str:
-        """Return where the details of a job are."""
-        site = self.model_admin.admin_site
-        public_id = getattr(result, "public_id")  # noqa: B009  the stubs know only Model
-        return reverse(
-            f"admin:{self.opts.app_label}_{self.opts.model_name}_change",
-            args=(str(public_id),),
-            current_app=site.name,
-        )
-
-
-_COLUMNS = (
-    "seq", "public_id", "backend", "task", "state", "failure", "queue", "tenant", "priority",
-    "tries", "enqueued_at", "eligible_at", "claimed_at", "started_at", "last_attempted_at",
-    "finished_at", "task_id",
-)  # fmt: skip

@@ -30,9 +30,9 @@ from django.utils.safestring import SafeString
 
 from django_taskq.admin import cells, filters, places
 from django_taskq.admin.holdings import Holding, holdings_of
-from django_taskq.admin.jobs import listed
 from django_taskq.admin.live import LivePage
 from django_taskq.admin.paging import CappedPaginator
+from django_taskq.admin.payloads import listed
 from django_taskq.admin.stopping import StopAction
 from django_taskq.health import MAX_STALL
 from django_taskq.jobs.assignment import read_assignment

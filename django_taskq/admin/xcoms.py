@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from django_taskq.admin import cells
+from django_taskq.admin import cells, payloads
 from django_taskq.models import Job, XCom
 
 MOST_VALUES = 50
@@ -35,7 +35,7 @@ def table_of(job: Job) -> SafeString | str:
 def _cells_of(xcom: XCom) -> tuple[Any, ...]:
     return (
         cells.line(xcom.key),
-        cells.block(xcom.value, LONGEST_VALUE),
+        payloads.value_block(xcom.key, xcom.value, LONGEST_VALUE),
         cells.line(xcom.namespace),
         xcom.attempt,
         cells.moment(xcom.expires_at),

@@ -9,9 +9,10 @@ class Change(NamedTuple):
     """What a cancel or retry did to one job: its id and its state before and after.
 
     `before` is None where no such job exists. `is_asked` tells that a running job was asked to
-    stop. The two states are equal where nothing was done; where that was since another job holds
-    the predictable id, `held_by` is the id of that one, UNSEEN where it cannot be seen from inside
-    of the caller's transaction.
+    stop, `is_amended` that a waiting one has the queue and priority that were asked for. The two
+    states are equal where nothing else was done; where that was since another job holds the
+    predictable id, `held_by` is the id of that one, UNSEEN where it cannot be seen from inside of
+    the caller's transaction.
     """
 
     id: str
@@ -19,6 +20,7 @@ class Change(NamedTuple):
     after: State | str | None
     is_asked: bool = False
     held_by: str | None = None
+    is_amended: bool = False
 
 
 # Stands for the id of a job that the caller's transaction cannot see.

@@ -7,7 +7,7 @@ import django_taskq.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("django_taskq", "0010_rollups"),
+        ("django_taskq", "0012_job_about"),
     ]
 
     operations = [

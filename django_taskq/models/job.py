@@ -66,6 +66,9 @@ class Job(models.Model):
     schedule_id = models.BigIntegerField(null=True)
     scheduled_for = models.DateTimeField(null=True)
 
+    # The object that the job concerns, as its metadata name it.
+    about = NameField(max_length=200, null=True)
+
     # What a claim writes. Three counts that must not be mixed: claims, here; tries that
     # max_tries counts, and workers lost, below.
     attempt = models.IntegerField(default=0, db_default=0)
@@ -96,6 +99,8 @@ class Job(models.Model):
             ("cancel_job", "Can cancel job"),
             ("requeue_job", "Can enqueue a copy of job"),
             ("run_job", "Can run job before its time"),
+            ("amend_job", "Can change the queue and priority of job"),
+            ("view_payload_job", "Can view the arguments, results and errors of job"),
         )
         constraints = (
             models.CheckConstraint(
@@ -166,6 +171,9 @@ class Job(models.Model):
                 name="taskq_job_schedule",
                 fields=["schedule_id", "seq"],
                 where=Q(schedule_id__isnull=False),
+            ),
+            PartialIndex(
+                name="taskq_job_about", fields=["about", "seq"], where=Q(about__isnull=False)
             ),
         )
 

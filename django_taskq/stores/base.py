@@ -24,6 +24,7 @@ from typing import ClassVar
 
 from django.db import InterfaceError, OperationalError
 
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
@@ -314,6 +315,14 @@ class Store(TenantNumbers, ABC):
     @abstractmethod
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
+
+    @abstractmethod
+    def amend(self, ids: Sequence[str], amendment: Amendment) -> list[Change]:
+        """Give waiting jobs another queue or priority, and wake workers; all others stay.
+
+        A job keeps its times, and what it has waited counts on in its new lane. One that stands
+        apart stays apart, and one that waits for others goes on waiting.
+        """
 
     def now(self) -> datetime:
         """Return the time by the store's clock."""

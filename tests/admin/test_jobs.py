@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import include, path, reverse
 from django.utils import timezone
 
-from django_taskq.admin import JobAdmin, filters, paging
+from django_taskq.admin import JobAdmin, paging, spines
 from django_taskq.control import database_of, get_job, store_of
 from django_taskq.models import Attempt, Job
 from tests.admin.pages import LIST, SignIn, listed, rows, told
@@ -47,7 +47,7 @@ def test_the_values_that_a_job_pushed_stand_on_its_page_escaped(
 ) -> None:
     job = xcom_tasks.push.using(backend=alias).enqueue("<i>k</i>", "<script>alert(1)</script>\x1b")
     run_due(alias)
-    text = sign_in("view_job").get(f"{LIST}{job.id}/change/").content.decode()
+    text = sign_in("view_job", "view_payload_job").get(f"{LIST}{job.id}/change/").content.decode()
     assert "&lt;i&gt;k&lt;/i&gt;" in text
     assert "[&quot;&lt;script&gt;alert(1)&lt;/script&gt;\\u001b&quot;,1]" in text
     assert "<script>alert" not in text
@@ -58,7 +58,7 @@ def test_the_values_that_a_job_pushed_stand_on_its_page_escaped(
 
 def test_the_list_shows_the_newest_jobs_first(sign_in: SignIn, alias: str) -> None:
     ids = [tasks.echo.using(backend=alias, tenant="acme").enqueue(n).id for n in range(3)]
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     assert listed(client, database=database_of(alias)) == ids[::-1]
     text = client.get(LIST, {"database": database_of(alias)}).content.decode()
     for shown in (ids[0], "tests.app.tasks.echo", "READY", "default", "acme"):
@@ -67,7 +67,7 @@ def test_the_list_shows_the_newest_jobs_first(sign_in: SignIn, alias: str) -> No
 
 def test_a_predictable_id_is_shown_in_the_list_and_on_the_page(sign_in: SignIn, alias: str) -> None:
     job = tasks.echo.using(backend=alias, task_id="nightly <b>").enqueue(1)
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     for place in (LIST, f"{LIST}{job.id}/change/"):
         text = client.get(place, {"database": database_of(alias)}).content.decode()
         assert "nightly &lt;b&gt;" in text
@@ -99,7 +99,7 @@ def test_a_filter_by_state_shows_the_jobs_of_that_state(sign_in: SignIn, alias: 
     held = tasks.hold.using(backend=alias, queue_name="held").enqueue(gate)
     with running(alias):
         wait_until_running(held, gate)
-        client = sign_in("view_job")
+        client = sign_in("view_job", "view_payload_job")
         assert listed(client, database=database, state="RUNNING") == [held.id]
         gates.open_gate(gate)
     later = tasks.echo.using(backend=alias, run_after=timedelta(hours=1)).enqueue(1).id
@@ -109,7 +109,7 @@ def test_a_filter_by_state_shows_the_jobs_of_that_state(sign_in: SignIn, alias: 
     assert listed(client, database=database, state="FAILED") == [failed]
     assert listed(client, database=database, state="SUCCESSFUL") == [held.id, done]
     assert listed(client, database=database, state="SKIPPED") == []
-    assert len(listed(client, database=database, state="nonsense")) == 5
+    assert listed(client, database=database, state="nonsense") == []
 
 
 def test_ready_jobs_are_filtered_by_queue_and_then_by_tenant(sign_in: SignIn, alias: str) -> None:
@@ -118,28 +118,28 @@ def test_ready_jobs_are_filtered_by_queue_and_then_by_tenant(sign_in: SignIn, al
     urgent = on.using(tenant="acme", priority=100).enqueue(1).id
     globex = on.using(tenant="globex").enqueue(1).id
     tasks.echo.using(backend=alias).enqueue(1)
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     chosen = {"database": database_of(alias), "state": "READY", "queue": "emails"}
     assert listed(client, **chosen) == [urgent, acme, globex]
     assert listed(client, **chosen, tenant="acme") == [urgent, acme]
-    assert listed(client, **chosen, tenant="nobody\x00") == [urgent, acme, globex]
-    text = client.get(LIST, chosen).content.decode()
-    assert 'name="tenant"' in text
-    assert 'name="queue"' not in client.get(LIST).content.decode()
+    assert listed(client, **chosen, tenant="nobody\x00") == []
+    page = client.get(LIST, {**chosen, "tenant": "nobody\x00"})
+    assert "tenant: expected a name of at most 300 characters without NUL." in told(page)
+    assert 'name="tenant"' in client.get(LIST, chosen).content.decode()
 
 
 @pytest.mark.parametrize("most", [50, 2])
 def test_a_tenants_ready_jobs_are_found_behind_every_gate(
     sign_in: SignIn, alias: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filters, "MOST_GATES", most)
+    monkeypatch.setattr(spines, "MOST_GATES", most)
     on = tasks.echo.using(backend=alias, queue_name="emails", tenant="acme")
     ids = [on.using(priority=100 * (n == 3)).enqueue(n).id for n in range(5)]
     for n, id in enumerate(ids[1:]):
         rows(alias).filter(public_id=id).update(gate=f"tests.app.tasks.echo max_running={n}")
     on.using(tenant="globex").enqueue(6)
     chosen = {"database": database_of(alias), "state": "READY", "queue": "emails"}
-    found = listed(sign_in("view_job"), **chosen, tenant="acme")
+    found = listed(sign_in("view_job", "view_payload_job"), **chosen, tenant="acme")
     assert found == [ids[3], *ids[:3], ids[4]]
 
 
@@ -147,7 +147,7 @@ def test_a_job_that_was_given_back_says_why_it_waits(sign_in: SignIn, alias: str
     id = tasks.echo.using(backend=alias).enqueue(1).id
     store = store_of(alias)
     store.finish(WORKER, [given_back(claim_one(store))])
-    page = sign_in("view_job").get(f"{LIST}{id}/change/").content.decode()
+    page = sign_in("view_job", "view_payload_job").get(f"{LIST}{id}/change/").content.decode()
 
     assert f"Worker {WORKER} could not load it, and gave it back to others until" in page
     shown = call("job", "show", id, "--backend", alias)
@@ -159,7 +159,7 @@ def test_a_job_says_why_it_is_not_running(
 ) -> None:
     on = tasks.echo.using(backend=alias, tenant="<b>acme</b>", max_running=3, max_rate="9/s")
     job = [on.enqueue(n) for n in range(3)][-1]
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     url = f"{LIST}{job.id}/change/"
     assert (
         "No worker is alive: start one by manage.py runworker." in client.get(url).content.decode()
@@ -201,7 +201,7 @@ def test_a_suspect_is_listed_apart_and_says_why_it_waits(sign_in: SignIn, alias:
     suspect = tasks.echo.using(backend=alias).enqueue(1).id
     lose(store_of(alias), *claim(store_of(alias)))
     plain = tasks.echo.using(backend=alias).enqueue(2).id
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     chosen = {"database": database_of(alias), "state": "READY"}
 
     assert listed(client, **chosen) == [plain]
@@ -213,27 +213,19 @@ def test_a_suspect_is_listed_apart_and_says_why_it_waits(sign_in: SignIn, alias:
     assert "Waits to run alone, since its worker died while it ran." in page
 
 
-def test_a_filter_that_no_index_serves_is_not_applied(sign_in: SignIn) -> None:
-    id = tasks.echo.enqueue(1).id
-    client = sign_in("view_job")
-    assert listed(client, queue="emails", tenant="nobody") == [id]
-
-
 def test_a_search_finds_a_job_by_its_id_alone(sign_in: SignIn, alias: str) -> None:
     tasks.echo.using(backend=alias).enqueue(1)
     wanted = tasks.echo.using(backend=alias).enqueue(2).id
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     database = database_of(alias)
     assert listed(client, database=database, q=f" {wanted.upper()} ") == [wanted]
     assert listed(client, database=database, q=wanted.replace("-", "")) == [wanted]
     assert listed(client, database=database, q=str(uuid4())) == []
-    page = client.get(LIST, {"q": "echo"})
-    assert "Expected the id of a job" in told(page)
 
 
 def test_other_columns_can_be_neither_sorted_nor_filtered_by(sign_in: SignIn) -> None:
     ids = [tasks.echo.using(priority=n).enqueue(n).id for n in (3, 1, 2)]
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     assert listed(client, o="6") == ids[::-1]
     assert "sortable" not in client.get(LIST).content.decode().partition("<tbody>")[0]
 
@@ -243,7 +235,7 @@ def test_the_list_counts_no_further_than_can_be_paged(
 ) -> None:
     monkeypatch.setattr(paging, "MOST", 200)
     tasks.echo.enqueue_many([((n,), {}) for n in range(250)])
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     page = client.get(LIST, {"p": "2"})
     assert "More than 200 jobs" in page.content.decode()
     assert len(page.context["cl"].result_list) == 100
@@ -259,7 +251,7 @@ def test_values_of_users_are_escaped_and_without_control_characters(sign_in: Sig
         tenant=evil, queue=evil, task=script, reason=evil, worker_ids=evil, progress=evil
     )
     Attempt.objects.update(worker_id=evil, verdict="<b>")
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     for url in (LIST, f"{LIST}{job.id}/change/"):
         text = client.get(url).content.decode()
         assert "&lt;script&gt;" in text
@@ -277,7 +269,7 @@ def test_a_job_shows_every_try_with_its_traceback(sign_in: SignIn, alias: str) -
         backend=alias, max_tries=3, backoff=0, metadata={"color": "red"}
     ).enqueue(3)
     run_due(alias)
-    text = sign_in("view_job").get(f"{LIST}{job.id}/change/").content.decode()
+    text = sign_in("view_job", "view_payload_job").get(f"{LIST}{job.id}/change/").content.decode()
     for shown in ("Attempt 1", "Attempt 2", "ValueError: attempt 1", "ValueError: attempt 2"):
         assert shown in text
     for shown in ("SUCCESSFUL", "color", "First started", "Ended", "<li>"):
@@ -289,7 +281,7 @@ def test_a_first_success_shows_its_log_escaped(sign_in: SignIn, alias: str) -> N
     on = tasks.chat.using(backend=alias, metadata={"color": "red", "_hidden": 1})
     job = on.enqueue(f"{script} {'x' * 15_000} the end")
     run_due(alias)
-    text = sign_in("view_job").get(f"{LIST}{job.id}/change/").content.decode()
+    text = sign_in("view_job", "view_payload_job").get(f"{LIST}{job.id}/change/").content.decode()
     assert "Attempt 1: succeeded" in text
     log = text.partition("<p>Log</p>")[2].partition("</details>")[0]
     assert "WARNING tests.app.chat: &lt;script&gt;" in log
@@ -303,7 +295,7 @@ def test_a_first_success_shows_its_log_escaped(sign_in: SignIn, alias: str) -> N
 
 def test_a_running_job_shows_its_progress_and_metadata(sign_in: SignIn, alias: str) -> None:
     gate = f"admin shows progress on {alias}"
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     job = tasks.tell_progress.using(backend=alias).enqueue(3, 10, "<b>half", gate)
     with running(alias):
         wait_until_running(job, gate)
@@ -318,7 +310,7 @@ def test_a_running_job_shows_its_progress_and_metadata(sign_in: SignIn, alias: s
 
 def test_a_job_shows_what_bounds_its_task(sign_in: SignIn, alias: str) -> None:
     job = tasks.echo.using(backend=alias).enqueue(1)
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     assert "max_running" not in client.get(f"{LIST}{job.id}/change/").content.decode()
     rows(alias).update(gate="tests.app.tasks.echo max_running=3 max_rate=10/s")
     text = client.get(f"{LIST}{job.id}/change/").content.decode()
@@ -329,7 +321,7 @@ def test_a_job_shows_what_bounds_its_task(sign_in: SignIn, alias: str) -> None:
 
 def test_a_large_payload_is_cut_with_a_note(sign_in: SignIn) -> None:
     job = tasks.echo.enqueue("x" * 1_000_000)
-    page = sign_in("view_job").get(f"{LIST}{job.id}/change/")
+    page = sign_in("view_job", "view_payload_job").get(f"{LIST}{job.id}/change/")
     assert "characters left out" in page.content.decode()
     assert len(page.content) < 100_000
 
@@ -339,7 +331,7 @@ def test_a_job_with_unreadable_columns_is_shown_as_it_is(sign_in: SignIn) -> Non
     Job.objects.update(
         args="[1,", kwargs="NaN", metadata="{", worker_ids='{"a"', state="LATER", result="\\"
     )
-    client = sign_in("view_job")
+    client = sign_in("view_job", "view_payload_job")
     text = client.get(f"{LIST}{job.id}/change/").content.decode()
     assert "[1," in text
     assert "LATER" in text

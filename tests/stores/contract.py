@@ -7,6 +7,7 @@ import pytest
 
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.clock import FrozenClock
+from tests.stores.contracts.amending import Amending, AmendingSuspects
 from tests.stores.contracts.changing import Changing
 from tests.stores.contracts.claiming import Claiming
 from tests.stores.contracts.counting import Counting
@@ -61,7 +62,7 @@ class Opened:
 class StoreContract(
     Opened, Inserting, Claiming, Fairness, Finishing, Changing, Leasing, Losing, Keeping, Waking,
     Limiting, Moving, Naming, Freeing, Racing, Trying, GivingBack, Origins, XComs, RollingUp,
-    Counting, Glancing,
+    Amending, Counting, Glancing,
 ):  # fmt: skip
     """What every store promises."""
 
@@ -71,6 +72,12 @@ class GraphContract(Opened, Depending, Growing, Foreseeing):
 
 
 class DurableContract(
-    Opened, Suspecting, Retaining, LimitingSuspects, RacingInTransactions, GivingUp
+    Opened,
+    Suspecting,
+    Retaining,
+    LimitingSuspects,
+    RacingInTransactions,
+    GivingUp,
+    AmendingSuspects,
 ):
     """What a store promises beyond, whose jobs outlive a process."""

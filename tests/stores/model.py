@@ -138,6 +138,13 @@ class Model:
         if job.state is State.SCHEDULED:
             job.state, job.due_at = State.READY, None
 
+    def amend(self, id: str, priority: int) -> bool:
+        """Give a job another priority as its state allows; tell whether it has it."""
+        job = self.jobs[id]
+        if job.state in WAITING:
+            job.priority = priority
+        return job.state in WAITING
+
     def promote(self, now: datetime) -> int:
         """Make due jobs ready; return how many."""
         due = [job for job in self.jobs.values() if job.due_at is not None and job.due_at <= now]

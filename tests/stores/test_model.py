@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.outcome import Outcome, Verdict
@@ -119,6 +120,11 @@ class Story(RuleBasedStateMachine):
     def run_now(self, id: str) -> None:
         self.model.run_now(id)
         self.store.run_now([id])
+
+    @rule(id=ids, priority=st.sampled_from([0, 5, -5, 100]))
+    def amend(self, id: str, priority: int) -> None:
+        (change,) = self.store.amend([id], Amendment(priority=priority))
+        assert change.is_amended == self.model.amend(id, priority)
 
     @rule(seconds=st.integers(0, 8))
     def promote(self, seconds: int) -> None:

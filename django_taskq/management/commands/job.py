@@ -1,7 +1,8 @@
-"""manage.py job: look at jobs, cancel, retry, requeue and enqueue them."""
+"""manage.py job: look at jobs, cancel, retry, amend, requeue and enqueue them."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.core.management.base import CommandError
@@ -36,12 +37,15 @@ class Line(NamedTuple):
 class Command(CancelingCommand):
     """Parse what was asked for, hand it to the store, print what became of it."""
 
-    help = "Look at jobs, cancel, retry, requeue and enqueue them."
+    help = "Look at jobs, cancel, retry, amend, requeue and enqueue them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the verbs and their options."""
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
         self._add_list(verbs.add_parser("list", help="The newest jobs that match."))
+        self._add_amend(
+            verbs.add_parser("amend", help="Give waiting jobs another queue or priority.")
+        )
         for verb, what in _VERBS.items():
             named = verbs.add_parser(verb, help=what)
             by_filter = verb == "cancel"
@@ -64,6 +68,15 @@ class Command(CancelingCommand):
         arguments.add_filters(parser, [state.value for state in State])
         parser.add_argument(
             "--limit", type=arguments.whole_number(1, 10_000), default=50, help="How many (50)."
+        )
+        arguments.add_backends(parser)
+        arguments.add_format(parser)
+
+    def _add_amend(self, parser: ArgumentParser) -> None:
+        parser.add_argument("ids", nargs="+", type=arguments.job_id, metavar="ID")
+        parser.add_argument("--queue", metavar="QUEUE", help="The queue to stand in.")
+        parser.add_argument(
+            "--priority", type=arguments.whole_number(-100, 100), help="-100 to 100."
         )
         arguments.add_backends(parser)
         arguments.add_format(parser)
@@ -134,6 +147,14 @@ class Command(CancelingCommand):
 
     def _retry(self, options: dict[str, Any]) -> None:
         self._change(options, control.retry_many, "only failed, canceled and skipped jobs can")
+
+    def _amend(self, options: dict[str, Any]) -> None:
+        changes = {"queue": options["queue"], "priority": options["priority"]}
+        try:
+            amend = partial(control.amend_many, **changes)
+            self._change(options, amend, "only jobs that wait can")
+        except ValueError as error:
+            raise CommandError(f"amend: {error}", returncode=WRONG) from error
 
     def _requeue(self, options: dict[str, Any]) -> None:
         found = self._located(options)
@@ -250,7 +271,7 @@ def _by_alias(found: dict[str, JobRecord]) -> dict[str, list[str]]:
 def _changed(change: Change, otherwise: str) -> Line:
     if change.held_by is not None:
         otherwise = control.held_by(change.held_by)
-    is_done = change.is_asked or change.before != change.after
+    is_done = change.is_asked or change.is_amended or change.before != change.after
     note = "asked to stop" if change.is_asked else "" if is_done else otherwise
     return Line(change.id, _state(change.before), _state(change.after), note, is_done)
 

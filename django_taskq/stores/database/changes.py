@@ -1,12 +1,16 @@
 """What callers and operators ask for: each change locks its jobs first, in the order of seq."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+from django.db.models import F
 from django.db.models.functions import Least
 
 from django_taskq.jobs import sighting
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.ids import new_id, parse_id
 from django_taskq.jobs.reasons import CANCELED_WAITING
@@ -71,6 +75,13 @@ class Changes:
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
         return self._announced(self._change(ids, self._run_now))
+
+    def amend(self, ids: Sequence[str], amendment: Amendment) -> list[Change]:
+        """Give waiting jobs another queue or priority."""
+        changes = self._change(ids, partial(self._amend, amendment=amendment))
+        if any(change.is_amended and change.before is State.READY for change in changes):
+            self._announce()
+        return changes
 
     def requeue(self, ids: Sequence[str]) -> list[Inserted]:
         """Insert a copy of each job, ready now."""
@@ -210,6 +221,28 @@ class Changes:
             due_at=None,
             **ranks,
         )
+
+    def _amend(self, found: list[Found], amendment: Amendment) -> list[Change]:
+        waiting = [job.seq for job in found if job.state in WAITING]
+        if amendment.queue is not None:
+            self._jobs(waiting).update(queue=amendment.queue)
+        if amendment.priority is not None:
+            self._set_priority(waiting, amendment)
+        return [
+            Change(job.id, job.state, job.state, is_amended=job.state in WAITING) for job in found
+        ]
+
+    def _set_priority(self, seqs: Sequence[int], amendment: Amendment) -> None:
+        """Write the priority, the band and the rank, by one statement for each priority before."""
+        aging = self.place.options.priority_aging
+        band = amendment.of(JobSpec("", "")).band
+        before: dict[int, list[int]] = defaultdict(list)
+        for seq, priority in self._jobs(seqs).values_list("pk", "priority"):
+            before[0 if aging is None else priority].append(seq)
+        for priority, alike in before.items():
+            moved_by = amendment.rank(0, priority, aging)
+            rank: Any = moved_by if aging is None else F("rank") + moved_by
+            self._jobs(alike).update(priority=amendment.priority, band=band, rank=rank)
 
     def _move(self, found: list[Found], allowed: Any, state: State, **columns: Any) -> list[Change]:
         """Write the jobs whose state allows it; tell of every job what became of it."""

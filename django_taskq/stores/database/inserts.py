@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
+from django_taskq.jobs.subjects import has_subject, subject_of
 from django_taskq.jobs.unique import Entry, Holder, OnDuplicate, entry_of, twice_in_batch
 from django_taskq.jobs.upstreams import have_upstreams
 from django_taskq.models import Job
@@ -25,7 +26,7 @@ MOST_ROUNDS = 100
 # What a spec with a predictable id changes of a job that waits; the rest stays.
 _REPLACED = (
     "task", "args", "kwargs", "queue", "priority", "band", "rank", "gate", "run_after", "due_at",
-    "state", "eligible_at", "max_tries", "metadata", "options", "trace", "ctx",
+    "state", "eligible_at", "max_tries", "metadata", "about", "options", "trace", "ctx",
 )  # fmt: skip
 
 type Announce = Callable[[], None]
@@ -198,6 +199,7 @@ class Inserts:
             kwargs=spec.kwargs,
             options=spec.options,
             metadata=spec.metadata,
+            about=subject_of(spec.metadata),
             max_tries=spec.max_tries,
             priority=spec.priority,
             band=spec.band,
@@ -224,7 +226,7 @@ def is_due_at(spec: JobSpec, now: datetime) -> bool:
 
 def _are_rare(specs: Sequence[JobSpec]) -> bool:
     """Tell whether any of these has columns that the vendors' short statements leave out."""
-    return any(spec.origin is not None for spec in specs)
+    return any(spec.origin is not None or has_subject(spec.metadata) for spec in specs)
 
 
 def _name(spec: JobSpec) -> str:

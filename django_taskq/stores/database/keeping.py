@@ -10,6 +10,7 @@ from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.origin import NO_ORIGIN, Origin
 from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.subjects import subject_of
 from django_taskq.jobs.unique import unique_key
 from django_taskq.models import Attempt, Job
 from django_taskq.stores.archive import KeptJob
@@ -28,7 +29,7 @@ ROWS_AT_ONCE = 100
 COLUMNS = (
     "public_id", "backend", "task", "queue", "tenant", "args",
     "kwargs", "options", "metadata", "max_tries", "priority", "band",
-    "rank", "gate", "task_id", "trace",
+    "rank", "gate", "task_id", "trace", "about",
     "run_id",
     "node", "map_index", "schedule_id", "scheduled_for",
     "run_after", "state", "attempt", "tries", "lost",
@@ -140,7 +141,7 @@ class _Preparing:
         return (
             self._uuid(id), self._backend, spec.task, spec.queue, spec.tenant, spec.args,
             spec.kwargs, spec.options, spec.metadata, spec.max_tries, spec.priority, spec.band,
-            job.rank, spec.gate, spec.task_id, spec.trace,
+            job.rank, spec.gate, spec.task_id, spec.trace, subject_of(spec.metadata),
             None if origin.run_id is None else self._uuid(uuid.UUID(origin.run_id)),
             origin.node, origin.map_index, origin.schedule_id, moment(origin.scheduled_for),
             moment(spec.run_after), str(job.state), job.attempt, job.tries, job.lost,

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import Error as DatabaseError
 from django.db import router
 
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.backlogs import BacklogQuery, Backlogs
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
@@ -294,6 +295,10 @@ class DatabaseStore(Store):
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
         return self._changes.run_now(ids)
+
+    def amend(self, ids: Sequence[str], amendment: Amendment) -> list[Change]:
+        """Give waiting jobs another queue or priority."""
+        return self._changes.amend(ids, amendment)
 
     def now(self) -> datetime:
         """Return the time by the database's clock."""

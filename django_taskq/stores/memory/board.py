@@ -4,6 +4,7 @@ from collections import OrderedDict
 from datetime import datetime
 from itertools import count
 
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.claim import ClaimRequest
 from django_taskq.jobs.limits import NO_GATE
 from django_taskq.jobs.rules import Rules
@@ -90,6 +91,17 @@ class Board:
         else:
             job.eligible_at = None
             self.schedule(job, run_after)
+
+    def amend(self, job: MemoryJob, amendment: Amendment) -> None:
+        """Give a job that waits another queue or priority; it keeps its times."""
+        state = job.state
+        if state is State.READY:
+            self._lanes.remove(job)
+        aging = self._options.priority_aging
+        job.rank = amendment.rank(job.rank, job.spec.priority, aging)
+        job.spec = amendment.of(job.spec)
+        if state is State.READY:
+            self.make_ready(job, job.eligible_at)
 
     def rank(self, job: MemoryJob, now: datetime) -> None:
         """Have a job wait from now on."""

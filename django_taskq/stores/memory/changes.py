@@ -1,13 +1,19 @@
 """What callers and operators ask of a job, one at a time."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django_taskq.jobs import sighting
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.reasons import CANCELED_WAITING
 from django_taskq.jobs.states import RETRYABLE, WAITING, State
 from django_taskq.stores.memory.board import Board
 from django_taskq.stores.memory.job import MemoryJob
+
+CLOSED = "The pool was closed."
+
+type Move = Callable[[Board, MemoryJob, datetime], Change]
 
 
 def cancel(board: Board, job: MemoryJob, now: datetime) -> Change:
@@ -25,6 +31,13 @@ def cancel_waiting(board: Board, job: MemoryJob, reason: str, now: datetime) -> 
     """End a job that waits."""
     board.take_out(job)
     board.cancel(job, reason, now)
+
+
+def cancel_all(board: Board, now: datetime) -> None:
+    """End every job that waits, since the pool is closed."""
+    for job in list(board.jobs.values()):
+        if job.state in WAITING:
+            cancel_waiting(board, job, CLOSED, now)
 
 
 def retry(board: Board, job: MemoryJob, now: datetime) -> Change:
@@ -53,3 +66,16 @@ def run_now(board: Board, job: MemoryJob, now: datetime) -> Change:
         board.take_out(job)
         board.make_ready(job, now)
     return Change(job.spec.id, before, job.state)
+
+
+def amending(amendment: Amendment) -> Move:
+    """Return what gives a waiting job another queue or priority."""
+
+    def amend(board: Board, job: MemoryJob, now: datetime) -> Change:
+        """Change a job that waits where it stands; leave any other."""
+        is_waiting = job.state in WAITING
+        if is_waiting:
+            board.amend(job, amendment)
+        return Change(job.spec.id, job.state, job.state, is_amended=is_waiting)
+
+    return amend

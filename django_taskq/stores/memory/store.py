@@ -7,6 +7,7 @@ from datetime import datetime
 from time import monotonic
 from typing import ClassVar
 
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.clock import host_time
@@ -24,7 +25,7 @@ from django_taskq.jobs.rollups import Rollup, Span
 from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.run import RunRecord
 from django_taskq.jobs.spec import Inserted, JobSpec
-from django_taskq.jobs.states import ENDED, WAITING, State
+from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.jobs.upstreams import have_upstreams
@@ -49,10 +50,6 @@ from django_taskq.stores.memory.waiting import Bells
 from django_taskq.stores.memory.xcoms import MemoryXComs
 from django_taskq.stores.ordering import by_id
 from django_taskq.stores.wakeup import Wakeup
-
-CLOSED = "The pool was closed."
-
-type Move = Callable[[Board, MemoryJob, datetime], Change]
 
 
 class MemoryStore(Store):
@@ -299,6 +296,10 @@ class MemoryStore(Store):
         """Make SCHEDULED jobs READY before their time."""
         return self._move(ids, changes.run_now)
 
+    def amend(self, ids: Sequence[str], amendment: Amendment) -> list[Change]:
+        """Give waiting jobs another queue or priority."""
+        return self._move(ids, changes.amending(amendment))
+
     def now(self) -> datetime:
         """Return the time by the store's clock."""
         return self._clock()
@@ -358,9 +359,7 @@ class MemoryStore(Store):
     def close(self) -> None:
         """Give every job that waits a final state."""
         with self._change() as now:
-            for job in list(self._board.jobs.values()):
-                if job.state in WAITING:
-                    changes.cancel_waiting(self._board, job, CLOSED, now)
+            changes.cancel_all(self._board, now)
 
     # With the lock held, but for the first three.
 
@@ -375,7 +374,7 @@ class MemoryStore(Store):
         for wakeup in wakeups:
             wakeup.ring()
 
-    def _move(self, ids: Sequence[str], move: Move) -> list[Change]:
+    def _move(self, ids: Sequence[str], move: changes.Move) -> list[Change]:
         with self._change() as now:
             made = [
                 move(self._board, job, now) if (job := self._board.jobs.get(id)) is not None

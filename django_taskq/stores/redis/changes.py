@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from django_taskq.jobs import sighting
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.ids import new_id, parse_id
+from django_taskq.jobs.lanes import Lane
 from django_taskq.jobs.reasons import CANCELED_WAITING
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import ENDED, RETRYABLE, WAITING, Failure, State
 from django_taskq.stores.archive import Archive
 from django_taskq.stores.redis.adoption import Adoption
+from django_taskq.stores.redis.codec import amend_spec, write_lane
 from django_taskq.stores.redis.job import RedisJob
 from django_taskq.stores.redis.moves import Decide, Moved, Moves
 from django_taskq.stores.redis.scripts import Scripts
@@ -44,6 +48,13 @@ class Changes:
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
         return self._change(ids, self._run_now)
+
+    def amend(self, ids: Sequence[str], amendment: Amendment) -> list[Change]:
+        """Give waiting jobs another queue or priority."""
+        return [
+            change._replace(is_amended=change.before in WAITING)
+            for change in self._change(ids, partial(self._amend, amendment=amendment))
+        ]
 
     def requeue(self, ids: Sequence[str], insert: Insert) -> list[Inserted]:
         """Insert a copy of each job, ready now."""
@@ -99,6 +110,18 @@ class Changes:
             rank = job.spec._replace(run_after=None).rank(self._aging, now)
             job.put(rank=min(job.number("rank"), rank))
         job.put(state=State.READY, eligible=now, due=None)
+        return True
+
+    def _amend(self, job: RedisJob, now: datetime, amendment: Amendment) -> bool:
+        if job.state not in WAITING:
+            return False
+        before = job.spec
+        spec = amendment.of(before)
+        job.put(
+            spec=amend_spec(job.text("spec") or "", spec),
+            lane=write_lane(Lane(spec.queue, spec.band, spec.tenant), spec.gate),
+            rank=amendment.rank(job.number("rank"), before.priority, self._aging),
+        )
         return True
 
 

@@ -13,6 +13,8 @@ from django_taskq.jobs.states import Failure, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# Where they stand in a written spec.
+_QUEUE, _PRIORITY = 3, 5
 
 _STATES: dict[str, State] = {state.value: state for state in State}
 _FAILURES: dict[str, Failure] = {failure.value: failure for failure in Failure}
@@ -54,7 +56,7 @@ def read_space(stored: bytes) -> tuple[str, str]:
 
 
 def write_spec(spec: JobSpec) -> str:
-    """Return what of a spec never changes, as JSON. Metadata do, and stand beside it."""
+    """Return what of a spec seldom changes, as JSON. Metadata do, and stand beside it."""
     run_after, origin = spec.run_after, spec.origin
     return json.dumps(
         [
@@ -79,6 +81,13 @@ def read_spec(id: str, stored: str | bytes, metadata: str | None) -> JobSpec:
         max_tries, metadata, options, gate, task_id, key,
         trace=trace, origin=None if origin is None else _read_origin(origin),
     )  # fmt: skip
+
+
+def amend_spec(stored: str, spec: JobSpec) -> str:
+    """Return a stored spec with the queue and priority of another; the rest stays as it is."""
+    fields = json.loads(stored)
+    fields[_QUEUE], fields[_PRIORITY] = spec.queue, spec.priority
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def _write_origin(origin: Origin) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
+from django_taskq.jobs.amendment import Amendment
 from django_taskq.jobs.change import Change
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.counts import Counts
@@ -283,6 +284,10 @@ class RedisStore(Store):
     def run_now(self, ids: Sequence[str]) -> list[Change]:
         """Make SCHEDULED jobs READY before their time."""
         return self._changes.run_now(ids)
+
+    def amend(self, ids: Sequence[str], amendment: Amendment) -> list[Change]:
+        """Give waiting jobs another queue or priority."""
+        return self._changes.amend(ids, amendment)
 
     def now(self) -> datetime:
         """Return the time by the clock of Redis."""

@@ -161,6 +161,7 @@ class ParentStore(Store):
 
     find: Any = _refuse
     runs: Any = _refuse
+    amend: Any = _refuse
     expand: Any = _refuse
     edges: Any = _refuse
     catch_up: Any = _refuse

@@ -2,8 +2,8 @@
 -- Write decided moves of jobs, each where its job still is what it was decided by.
 --
 -- ARGV[2]  and so on, a JSON object for each: seq, state, attempt and rev of the job as it was read;
---          `to`, the state it goes to, the same where it stays; `set`, fields to write; `drop`,
---          fields to delete
+--          `to`, the state it goes to, the same where it stays; `set`, fields to write, a `lane`
+--          only of a job that waits; `drop`, fields to delete
 --
 -- Returns for each 'moved', 'stale' where the job has changed since, 'gone', or the public id of
 -- the job that holds its predictable id.
@@ -27,7 +27,7 @@ for n = 2, #ARGV do
   end
   if verdict == 'moved' then
     local key = P .. 'job:' .. job.seq
-    local is_moving = job.state ~= move.to
+    local is_moving = job.state ~= move.to or move.set.lane ~= nil
     if is_moving then
       leave(job)
     end
@@ -42,9 +42,10 @@ for n = 2, #ARGV do
     end
     if is_moving then
       job.state = move.to
+      job.lane = move.set.lane or job.lane
       job.rank = move.set.rank or job.rank
       job.parked = redis.call('HGET', key, 'parked')
-      enter(job, move.set.finished or move.set.due)
+      enter(job, move.set.finished or move.set.due or redis.call('HGET', key, 'due'))
     elseif move.set.cancel and job.state == 'RUNNING' then
       redis.call('SADD', P .. 'asked:' .. job.worker, job.seq)
     end

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.subjects import subject_of
 from django_taskq.jobs.upstreams import upstreams_of
 from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.inserts import Announce, Inserts
@@ -23,6 +24,7 @@ _TYPES = {
 _RARE_TYPES = _TYPES | {
     "run_id": "uuid", "node": "text", "map_index": "integer", "schedule_id": "bigint",
     "scheduled_for": "timestamptz", "trigger_rule": "text", "upstream_total": "integer",
+    "about": "text",
 }  # fmt: skip
 _COLUMNS = """
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
@@ -58,13 +60,13 @@ WITH stored AS (
 SELECT {{now}} AT TIME ZONE 'UTC'
 """
 
-# Store jobs of pipelines and schedules, and those that wait for others. Inputs and result as above,
-# with what only they have.
+# Store jobs of pipelines and schedules, those that wait for others, and those about objects. Inputs
+# and result as above, with what only they have.
 _INSERT_RARE = f"""
 WITH stored AS (
     INSERT INTO taskq_job (
         {_COLUMNS}, run_id, node, map_index, schedule_id, scheduled_for, trigger_rule,
-        upstream_total, upstream_successful, upstream_failed, upstream_skipped
+        upstream_total, upstream_successful, upstream_failed, upstream_skipped, about
     )
     SELECT
         id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
@@ -78,7 +80,7 @@ WITH stored AS (
         CASE WHEN trigger_rule IS NULL AND COALESCE(run_after <= {{now}}, true) THEN {{now}} END,
         CASE WHEN trigger_rule IS NULL AND run_after > {{now}} THEN run_after END,
         run_id, node, map_index, schedule_id, scheduled_for, trigger_rule, upstream_total,
-        upstream_total * 0, upstream_total * 0, upstream_total * 0
+        upstream_total * 0, upstream_total * 0, upstream_total * 0, about
     FROM {{given}}
 )
 SELECT {{now}} AT TIME ZONE 'UTC'
@@ -136,7 +138,7 @@ class PostgresqlInserts(Inserts):
         return times[0]
 
     def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
-        """Write rows with what only jobs of pipelines and schedules have."""
+        """Write rows with what only jobs of pipelines, of schedules and about objects have."""
         with self.place.transaction():
             times = []
             for start in range(0, len(specs), CHUNK):
@@ -193,10 +195,11 @@ class PostgresqlInserts(Inserts):
 
 
 def _origin_of(spec: JobSpec) -> tuple[Any, ...]:
-    """Return what only jobs of pipelines and schedules have, and those that wait."""
+    """Return what only jobs of pipelines, of schedules, about objects and waiting ones have."""
     origin = spec.origin or NO_ORIGIN
     rule = rule_of(origin)
     return (
         origin.run_id, origin.node, origin.map_index, origin.schedule_id, origin.scheduled_for,
         rule and rule.value, len(upstreams_of(spec)) if rule else None,
+        subject_of(spec.metadata),
     )  # fmt: skip

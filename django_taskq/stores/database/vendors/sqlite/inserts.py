@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.subjects import subject_of
 from django_taskq.stores.database.inserts import Inserts, is_due_at
 from django_taskq.stores.database.vendors.sqlite.moments import text_of, zone_of
 
@@ -20,16 +21,17 @@ INSERT INTO taskq_job (
 )
 """
 
-# Store a job that says where it comes from. Inputs: as above, then the rest of its columns.
+# Store a job that says where it comes from, or what it is about. Inputs: as above, then the rest of
+# its columns.
 _INSERT_RARE = """
 INSERT INTO taskq_job (
     public_id, task, queue, tenant, args, kwargs, options, metadata, max_tries, priority, band,
     rank, gate, task_id, unique_key, trace, run_after, backend, state, enqueued_at, eligible_at,
     due_at, run_id, node, map_index, schedule_id, scheduled_for, trigger_rule, upstream_total,
-    upstream_successful, upstream_failed, upstream_skipped
+    upstream_successful, upstream_failed, upstream_skipped, about
 ) VALUES (
     %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
-    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
 )
 """
 
@@ -59,7 +61,7 @@ class SqliteInserts(Inserts):
         return now
 
     def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
-        """Write rows with what only jobs of pipelines and schedules have."""
+        """Write rows with what only jobs of pipelines, of schedules and about objects have."""
         place = self.place
         with place.transaction(), place.connection.cursor() as cursor:
             now = place.clock.read(place.connection)
@@ -75,7 +77,7 @@ class SqliteInserts(Inserts):
         tally = (count, 0, 0, 0) if count else (None, None, None, None)
         return (
             run_id, origin.node, origin.map_index, origin.schedule_id, moment, rule_of(origin),
-            *tally,
+            *tally, subject_of(spec.metadata),
         )  # fmt: skip
 
     def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:

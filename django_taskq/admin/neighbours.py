@@ -1,0 +1,61 @@
+"""What a job waits for and what waits for it, with the state of each, on its page."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from django_taskq.admin import cells
+from django_taskq.models import Dependency, Job
+
+MOST = 20
+
+_HEAD = (
+    '<h4>{}</h4><table class="taskq-table"><thead><tr><th scope="col">job</th>'
+    '<th scope="col">task</th><th scope="col">state</th></tr></thead><tbody>{}</tbody></table>{}'
+)
+_ROW = '<tr><th scope="row">{}</th><td class="taskq-name">{}</td><td>{}</td></tr>'
+
+type Link = Callable[[str], str]
+
+
+def block_of(job: Job, link: Link) -> SafeString | str:
+    """Return both sides of a job; a plain one costs one query."""
+    edges = Dependency._default_manager.using(job._state.db)
+    before: Sequence[Any] = ()
+    if job.upstream_total:
+        found = edges.filter(downstream_id=job.pk).order_by("pk")
+        before = list(
+            found.values_list(
+                "upstream__public_id", "upstream__task", "upstream__state",
+                "upstream_public_id", "upstream_task_id",
+            )[: MOST + 1]
+        )  # fmt: skip
+    found = edges.filter(upstream_id=job.pk).order_by("pk")
+    after = list(
+        found.values_list("downstream__public_id", "downstream__task", "downstream__state")[
+            : MOST + 1
+        ]
+    )
+    parts = [
+        _table(name, rows, link)
+        for name, rows in (("Waits for", before), ("What waits for it", after))
+        if rows
+    ]
+    return format_html_join("", "{}", ((part,) for part in parts)) or cells.NOTHING
+
+
+def _table(name: str, rows: Sequence[Any], link: Link) -> SafeString:
+    body = format_html_join("", _ROW, (_cells(row, link) for row in rows[:MOST]))
+    more = format_html("<p>{}</p>", "More are not shown.") if len(rows) > MOST else ""
+    return format_html(_HEAD, name, body, more)
+
+
+def _cells(row: Iterable[Any], link: Link) -> tuple[Any, ...]:
+    id, task, state, *named = row
+    if id is not None:
+        job = format_html('<a href="{}">{}</a>', link(str(id)), id)
+        return job, cells.line(task), cells.line(state)
+    known = next((str(name) for name in reversed(named) if name), None)
+    return cells.line(known), cells.NOTHING, "not seen yet, or deleted"
