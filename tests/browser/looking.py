@@ -34,6 +34,11 @@ OVERFLOW = """() => {
         .filter(each => each.getBoundingClientRect().right > width + 1)
         .map(each => `${each.tagName} ${each.className} ${each.id}`).slice(0, 5);
 }"""
+# Where Django's own style sheet does not know the markup, the bar has no ground.
+BAR = """() => {
+    const bar = document.querySelector(".breadcrumbs");
+    return bar ? getComputedStyle(bar).backgroundColor : null;
+}"""
 # Every text of the page's own part with the contrast to what is painted behind it.
 CONTRASTS = """() => {
     // Colours fade into one another when the theme is switched.
@@ -99,6 +104,12 @@ CONTRASTS = """() => {
 def overflow(page: Page) -> list[str]:
     """Return what makes the page wider than its window."""
     return list(page.evaluate(OVERFLOW))
+
+
+def bar(page: Page) -> str | None:
+    """Return the colour of the bar that leads back, None where there is no bar."""
+    found: str | None = page.evaluate(BAR)
+    return found
 
 
 def pale(page: Page) -> list[str]:

@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.looking import MAIN, kind_of, links, overflow, pale, walk
+from tests.browser.looking import MAIN, bar, kind_of, links, overflow, pale, walk
 
 NARROW = {"viewport": {"width": 390, "height": 844}}
 
@@ -15,13 +15,15 @@ def leaves(path: str, site: str) -> bool:
 
 def seen_on(page: Page, site: str) -> dict[str, list[str]]:
     """Walk through all pages; return what is wrong with each kind of them."""
-    found = {}
+    found, bars = {}, {}
     for path in walk(page, f"/{site}/django_taskq/"):
+        bars[path] = bar(page)
         found[kind_of(path).removeprefix(f"/{site}")] = [
             *(f"is wider than the screen: {told}" for told in overflow(page)),
             *(f"is hard to read: {told}" for told in pale(page)),
             *(f"leads to {link.path}" for link in links(page) if leaves(link.path, site)),
         ]
+    assert len(set(bars.values())) == 1, bars
     assert found.keys() >= MAIN, sorted(MAIN - found.keys())
     return {path: wrong for path, wrong in found.items() if wrong}
 
