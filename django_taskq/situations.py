@@ -13,7 +13,7 @@ from django_taskq.jobs.glance import Glance
 from django_taskq.jobs.limits import NO_GATE
 from django_taskq.jobs.rollups import Span, Trend
 from django_taskq.jobs.states import State
-from django_taskq.jobs.trends import WINDOWS, Point, Window, points_of, total_of
+from django_taskq.jobs.trends import PERIODS, Point, Period, points_of, total_of
 from django_taskq.models import Job, Queue, Tenant
 from django_taskq.monitoring import Monitoring
 from django_taskq.project import read_monitoring
@@ -21,7 +21,7 @@ from django_taskq.punctuality import Punctuality, punctuality_in
 from django_taskq.questions import NoAnswer, ask
 from django_taskq.stores.base import Store
 
-# Jobs of a queue, or of a state, that are counted.
+# Jobs in a state that are counted.
 MOST = 10_000
 # Paused tenants, and queues with work, among which is looked for jobs that wait for a pause.
 MOST_PAUSED = 50
@@ -41,27 +41,27 @@ class Sight(NamedTuple):
     is_pool: bool
 
 
-def look(aliases: Iterable[str], window: Window, timeout: float) -> dict[str, Sight | NoAnswer]:
+def look(aliases: Iterable[str], period: Period, timeout: float) -> dict[str, Sight | NoAnswer]:
     """Look at backends, all of them at once; one that does not answer within the seconds is said
     not to, and keeps no other waiting.
     """
-    return ask(list(aliases), partial(_sight, window=window), timeout)
+    return ask(list(aliases), partial(_sight, period=period), timeout)
 
 
 def advise(aliases: Iterable[str], timeout: float) -> dict[str, tuple[Advice, ...] | NoAnswer]:
     """Return what is to be said of each of these backends."""
-    found = look(aliases, WINDOWS[0], timeout)
+    found = look(aliases, PERIODS[0], timeout)
     return {
         alias: sight if isinstance(sight, NoAnswer) else sight.advice
         for alias, sight in found.items()
     }
 
 
-def _sight(store: Store, window: Window) -> Sight:
+def _sight(store: Store, period: Period) -> Sight:
     glance = store.glance(MOST)
-    trend = store.trend(window.span, window.since(glance.now))
-    points = points_of(trend.rollups, window, glance.now)
-    advice = advice_on(_situation(store, glance, trend, points, window, read_monitoring()))
+    trend = store.trend(period.span, period.since(glance.now))
+    points = points_of(trend.rollups, period, glance.now)
+    advice = advice_on(_situation(store, glance, trend, points, period, read_monitoring()))
     return Sight(store.alias, glance, trend, tuple(points), tuple(advice), store.is_local)
 
 
@@ -70,7 +70,7 @@ def _situation(
     glance: Glance,
     trend: Trend,
     points: Iterable[Point],
-    window: Window,
+    period: Period,
     monitoring: Monitoring,
 ) -> Situation:
     has_counted = bool(trend.rollups) or bool(store.rollups(Span.EVER))
@@ -80,7 +80,7 @@ def _situation(
         glance=glance,
         is_pool=store.is_local,
         counts=total_of(points) if has_counted else None,
-        back=window.length.total_seconds(),
+        back=period.length.total_seconds(),
         punctuality=punctuality,
         paused_queues=queues,
         paused_tenants=tenants,

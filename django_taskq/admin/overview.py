@@ -19,14 +19,14 @@ from django_taskq.admin.overview_charts import charts_of, seconds
 from django_taskq.advice import number
 from django_taskq.jobs.counts import Counts, Ending
 from django_taskq.jobs.states import State
-from django_taskq.jobs.trends import WINDOWS, Window, total_of, window_named
+from django_taskq.jobs.trends import PERIODS, Period, total_of, period_named
 from django_taskq.models import Job
 from django_taskq.project import read_monitoring
 from django_taskq.questions import NoAnswer
 from django_taskq.situations import Sight, look
 
 NAME = "django_taskq_overview"
-WINDOW_PARAMETER = "span"
+PERIOD_PARAMETER = "period"
 # Seconds that the page waits for a backend at the most.
 LONGEST_WAIT = 2.0
 
@@ -51,22 +51,22 @@ class OverviewPage(admin.ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         request.current_app = self.admin_site.name
-        window = window_named(request.GET.get(WINDOW_PARAMETER))
-        found = look(control.our_aliases(), window, min(LONGEST_WAIT, read_monitoring().timeout))
+        period = period_named(request.GET.get(PERIOD_PARAMETER))
+        found = look(control.our_aliases(), period, min(LONGEST_WAIT, read_monitoring().timeout))
         chosen = _chosen(found, request.GET.get(places.BACKEND_PARAMETER))
         context = {
             **self.admin_site.each_context(request),
             "title": _("Overview"),
             "opts": Job._meta,
-            "windows": _windows(window, request.GET.get(places.BACKEND_PARAMETER)),
-            "backends": _backends(found, chosen, window),
+            "periods": _periods(period, request.GET.get(places.BACKEND_PARAMETER)),
+            "backends": _backends(found, chosen, period),
             "warnings": _warnings(found),
             "live": [self._live(alias, answer) for alias, answer in found.items()],
             "states": [state.value for state in _STATES],
             "chosen": None if chosen is None else chosen.alias,
             "tiles": [] if chosen is None else _tiles(total_of(chosen.points)),
             "charts": [] if chosen is None else charts_of(
-                chosen.points, chosen.trend.failures, str(_SHOWN[window.name])
+                chosen.points, chosen.trend.failures, str(_SHOWN[period.name])
             ),
             "process": _("of this process alone"),
         }  # fmt: skip
@@ -126,20 +126,20 @@ def _chosen(found: dict[str, Sight | NoAnswer], wanted: str | None) -> Sight | N
     return next(busy, next(iter(sights.values()), None))
 
 
-def _windows(chosen: Window, backend: str | None) -> list[dict[str, Any]]:
+def _periods(chosen: Period, backend: str | None) -> list[dict[str, Any]]:
     kept = {} if backend is None else {places.BACKEND_PARAMETER: backend}
     return [
         {
-            "shown": _SHOWN[window.name],
-            "is_chosen": window is chosen,
-            "query": urlencode({WINDOW_PARAMETER: window.name, **kept}),
+            "shown": _SHOWN[period.name],
+            "is_chosen": period is chosen,
+            "query": urlencode({PERIOD_PARAMETER: period.name, **kept}),
         }
-        for window in WINDOWS
+        for period in PERIODS
     ]
 
 
 def _backends(
-    found: dict[str, Sight | NoAnswer], chosen: Sight | None, window: Window
+    found: dict[str, Sight | NoAnswer], chosen: Sight | None, period: Period
 ) -> list[dict[str, Any]]:
     if len(found) < 2:
         return []
@@ -147,7 +147,7 @@ def _backends(
         {
             "shown": cells.line(alias),
             "is_chosen": chosen is not None and alias == chosen.alias,
-            "query": urlencode({WINDOW_PARAMETER: window.name, places.BACKEND_PARAMETER: alias}),
+            "query": urlencode({PERIOD_PARAMETER: period.name, places.BACKEND_PARAMETER: alias}),
         }
         for alias in found
     ]

@@ -8,7 +8,7 @@ from django_taskq.jobs.counts import Counts
 from django_taskq.jobs.rollups import Rollup, Span, moment_of, second_of
 
 
-class Window(NamedTuple):
+class Period(NamedTuple):
     """How far back to look, by which roll-ups, and how much time one step of a chart has."""
 
     name: str
@@ -30,10 +30,10 @@ class Window(NamedTuple):
         return [since + number * self.step for number in range(self.length // self.step)]
 
 
-WINDOWS = (
-    Window("hour", timedelta(hours=1), Span.MINUTE, timedelta(minutes=2)),
-    Window("day", timedelta(days=1), Span.HOUR, timedelta(hours=1)),
-    Window("week", timedelta(days=7), Span.HOUR, timedelta(hours=6)),
+PERIODS = (
+    Period("hour", timedelta(hours=1), Span.MINUTE, timedelta(minutes=2)),
+    Period("day", timedelta(days=1), Span.HOUR, timedelta(hours=1)),
+    Period("week", timedelta(days=7), Span.HOUR, timedelta(hours=6)),
 )
 
 
@@ -44,17 +44,17 @@ class Point(NamedTuple):
     counts: Counts
 
 
-def window_named(name: str | None) -> Window:
-    """Return the window of a name, the shortest for one that is not known."""
-    return next((window for window in WINDOWS if window.name == name), WINDOWS[0])
+def period_named(name: str | None) -> Period:
+    """Return the period of a name, the shortest for one that is not known."""
+    return next((period for period in PERIODS if period.name == name), PERIODS[0])
 
 
-def points_of(rollups: Iterable[Rollup], window: Window, now: datetime) -> list[Point]:
+def points_of(rollups: Iterable[Rollup], period: Period, now: datetime) -> list[Point]:
     """Add roll-ups up by step."""
-    steps = window.steps(now)
+    steps = period.steps(now)
     sums = [Counts("")] * len(steps)
     for rollup in rollups:
-        place = (rollup.at - steps[0]) // window.step
+        place = (rollup.at - steps[0]) // period.step
         if 0 <= place < len(sums):
             sums[place] = sums[place].plus(rollup.counts)
     return [Point(at, counts) for at, counts in zip(steps, sums, strict=True)]

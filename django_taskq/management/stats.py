@@ -26,9 +26,10 @@ class View(NamedTuple):
     queues: Sequence[QueueStanding]
     tenants: Sequence[TenantStanding]
     is_narrowed: bool
+    warnings: Sequence[str] = ()
 
 
-def view(alias: str, queue: str | None, tenant: str | None) -> View:
+def view(alias: str, queue: str | None, tenant: str | None, warnings: Sequence[str] = ()) -> View:
     """Read the numbers of an alias, and what operators say of the queues and tenants in them."""
     insights = control.store_of(alias).insights()
     lanes = [
@@ -44,6 +45,7 @@ def view(alias: str, queue: str | None, tenant: str | None) -> View:
         [standing for standing in queues_in(database, lanes) if any(standing.depth)],
         [standing for standing in tenants_in(database, lanes) if any(standing.depth)],
         is_narrowed=(queue, tenant) != (None, None),
+        warnings=warnings,
     )
 
 
@@ -58,6 +60,7 @@ def value_of(found: View) -> dict[str, Any]:
         "oldest_ready_at": oldest,
         "oldest_ready_age": None if oldest is None else insights.now - oldest,
         "workers": [_worker_of(worker) for worker in insights.workers],
+        "warnings": list(found.warnings),
     }
 
 
@@ -78,6 +81,8 @@ def text_of(found: View, limit: int) -> str:
             parts.append(_sums(what, standings, limit))
     if found.insights.workers and not found.is_narrowed:
         parts.append(tables.table(_WORKERS, _worker_rows(found.insights)))
+    if found.warnings:
+        parts.append("\n".join(tables.clean(f"warning: {text}") for text in found.warnings))
     return "\n\n".join(parts)
 
 

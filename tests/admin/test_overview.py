@@ -100,13 +100,13 @@ def test_it_shows_what_waits_and_how_it_went(sign_in: SignIn, alias: str) -> Non
     assert titles == ["Attempts that ended", "Wait", "Run time", "Failures by task"]
 
 
-@pytest.mark.parametrize(("span", "steps"), [("hour", 30), ("day", 24), ("week", 28), ("x", 30)])
+@pytest.mark.parametrize(("period", "steps"), [("hour", 30), ("day", 24), ("week", 28), ("x", 30)])
 def test_each_span_has_steps_of_its_own_and_a_table_beside_each_chart(
-    sign_in: SignIn, alias: str, span: str, steps: int
+    sign_in: SignIn, alias: str, period: str, steps: int
 ) -> None:
     tasks.nothing.using(backend=alias).enqueue()
     run_due(alias)
-    page = sign_in("view_job").get(PAGE, {"backend": alias, "span": span})
+    page = sign_in("view_job").get(PAGE, {"backend": alias, "period": period})
     throughput, waits, runs, _failures = page.context["charts"]
     assert [len(chart.rows) for chart in (throughput, waits, runs)] == [steps] * 3
     assert [row[1] for row in throughput.rows if row[1] != "0"] == ["1"]
@@ -240,9 +240,9 @@ def test_a_page_of_one_backend_is_at_most_twelve_statements(sign_in: SignIn, ali
         insert_many(store, 3, queue=f"q{queue}", tenant=f"t{queue}")
     with only(alias):
         reader = sign_in("view_job")
-        for span in ("hour", "day", "week"):
+        for period in ("hour", "day", "week"):
             with counted() as statements:
-                page = reader.get(PAGE, {"span": span})
+                page = reader.get(PAGE, {"period": period})
             assert page.status_code == 200
             told = [" ".join(sql.split())[:100] for sql in statements]
             assert len(statements) <= MOST_QUERIES, told

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import pytest
@@ -52,16 +52,17 @@ def test_the_overview_takes_150_ms(
     client = sign_in("view_job")
     slow = {}
     with only(alias):
-        for span in ("hour", "day", "week"):
-            took = min(time_of(client, span) for _ in range(3))
+        for period in ("hour", "day", "week"):
+            took, worked = min(times_of(client, period) for _ in range(5))
             sys.stdout.write(
-                f"{1000 * took:6.0f} ms  {alias}, {ready} ready, last {span}, "
+                f"{1000 * took:6.0f} ms, {1000 * worked:.0f} ms of them this process's own work: "
+                f"{alias}, {ready} ready, last {period}, "
                 f"{'with' if has_statistics else 'without'} statistics\n"
             )
             if took > LONGEST:
-                slow[span] = took
+                slow[period] = took
                 with timed_statements() as statements:
-                    time_of(client, span)
+                    times_of(client, period)
                 for seconds, sql in statements:
                     sys.stdout.write(
                         f"    {1000 * seconds:6.1f} ms  {' '.join(sql.split())[:90]}\n"
@@ -129,7 +130,8 @@ def timed_statements() -> Iterator[list[tuple[float, str]]]:
         yield times
 
 
-def time_of(client: Client, span: str) -> float:
-    start = perf_counter()
-    assert client.get(PAGE, {"span": span}).status_code == 200
-    return perf_counter() - start
+def times_of(client: Client, period: str) -> tuple[float, float]:
+    """Return the seconds that a page took, and those that this process worked for it."""
+    start, worked = perf_counter(), process_time()
+    assert client.get(PAGE, {"period": period}).status_code == 200
+    return perf_counter() - start, process_time() - worked

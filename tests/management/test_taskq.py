@@ -72,7 +72,11 @@ def test_stats_add_up_tenants_and_queues_with_what_operators_say_of_them(alias: 
         ("sms", 1, 1, True),
         ("mail", 1, 0, False),
     ]
-    lanes, queues, tenants = call("taskq", "stats", "--backend", alias).out.split("\n\n")[1:]
+    printed = call("taskq", "stats", "--backend", alias).out
+    lanes, queues, tenants, warnings = printed.split("\n\n")[1:]
+    unserved, paused = warnings.splitlines()
+    assert unserved.startswith("warning: No worker is alive; jobs ready: 2. Start one: manage.py")
+    assert paused.endswith("jobs ready there: 1. Let it go on: manage.py queue resume sms")
     assert [line.split(maxsplit=6) for line in lanes.splitlines()] == [
         ["QUEUE", "TENANT", "READY", "SCHEDULED", "DEFERRED", "RUNNING", "RULES"],
         ["mail", "acme", "1", "0", "0", "0", "weight 3, max_rate 10/s"],
@@ -110,7 +114,7 @@ def test_stats_of_many_tenants_show_who_has_most_to_wait_for_and_how_many_more_t
         tasks.echo.using(tenant=f"tenant{n:02}").enqueue(n)
     for n in range(2):
         tasks.echo.using(tenant="tenant59", run_after=timedelta(hours=1)).enqueue(n)
-    _, lanes, queues = call("taskq", "stats", "--backend", "default").out.split("\n\n")
+    _, lanes, queues, _ = call("taskq", "stats", "--backend", "default").out.split("\n\n")
     assert len(lanes.splitlines()) == 52
     assert lanes.splitlines()[1].split()[1:5] == ["tenant59", "1", "2", "0"]
     assert lanes.splitlines()[-1] == "and 10 more; --limit shows more, --format json all."
@@ -167,6 +171,25 @@ def test_health_passes_while_an_idle_worker_lives_and_fails_without_one(alias: s
         report = call(*words, "--format", "json").json
     assert report["is_healthy"] is True
     assert report["backends"][alias]["workers"] == 1
+
+
+@on_each_database
+def test_health_warns_of_what_is_no_reason_to_fail(alias: str) -> None:
+    call("tenant", "pause", "acme", "--backend", alias)
+    with running(alias):
+        words = ("taskq", "health", "--backend", alias)
+        wait_until(lambda: call(*words).status == 0, what="health")
+        tasks.nothing.using(backend=alias, tenant="acme").enqueue()
+        called, report = call(*words), call(*words, "--format", "json").json
+        alone = call(*words, "--host")
+    sentence = (
+        "Jobs are ready of tenants that are paused: acme. "
+        "Let one go on: manage.py tenant resume acme"
+    )
+    assert called.status == 0
+    assert called.out.splitlines()[-1] == f"warning in {alias}: {sentence}"
+    assert report["backends"][alias]["warnings"] == [sentence]
+    assert "warning" not in alone.out
 
 
 @on_each_database

@@ -2,7 +2,7 @@
 
 import socket
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from django.apps import apps
@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.tasks.checks import check_tasks
 
 from django_taskq import control, health
+from django_taskq.advice import JUDGED, Subject
 from django_taskq.checks import check_monitoring, check_pools, check_project
 from django_taskq.exceptions import BenchmarkError
 from django_taskq.management import (
@@ -24,6 +25,8 @@ from django_taskq.management import (
 )
 from django_taskq.management.arguments import CANNOT
 from django_taskq.management.printing import PrintingCommand
+from django_taskq.questions import NoAnswer
+from django_taskq.situations import advise
 
 PRUNE_BATCH = 1000
 
@@ -105,15 +108,20 @@ class Command(PrintingCommand):
             timeout=options["timeout"],
             host=options["host"],
         )
+        # One that is ill has told why, and may answer nothing more.
+        well = [backend.alias for backend in found.backends if backend.is_healthy]
+        is_whole = options["host"] is None
+        warnings = _warnings(well, options["timeout"], JUDGED) if is_whole else {}
         if options["format"] == "json":
-            self.write_json(health.value_of(found))
+            value = health.value_of(found)
+            for alias, told in warnings.items():
+                value["backends"][alias]["warnings"] = told
+            self.write_json(value)
         else:
-            self.write(
-                tables.table(
-                    _HEALTH,
-                    map(_health_row, found.backends),
-                )
-            )
+            self.write(tables.table(_HEALTH, map(_health_row, found.backends)))
+            for alias, told in warnings.items():
+                for text in told:
+                    self.write(tables.clean(f"warning in {alias}: {text}"))
         if not found.is_healthy:
             raise CommandError(tables.clean(" ".join(found.reasons)), returncode=CANNOT)
 
@@ -201,10 +209,22 @@ _VERBS = {
 
 
 def _views(options: dict[str, Any]) -> list[stats.View]:
-    return [
-        stats.view(alias, options["queue"], options["tenant"])
-        for alias in arguments.wanted_aliases(options["backends"])
-    ]
+    queue, tenant = options["queue"], options["tenant"]
+    aliases = arguments.wanted_aliases(options["backends"])
+    is_whole = (queue, tenant) == (None, None)
+    warnings = _warnings(aliases, health.TIMEOUT) if is_whole else {}
+    return [stats.view(alias, queue, tenant, warnings.get(alias, ())) for alias in aliases]
+
+
+def _warnings(
+    aliases: Iterable[str], timeout: float, left_out: Container[Subject] = ()
+) -> dict[str, list[str]]:
+    """Return what is to be said of each alias that answers."""
+    return {
+        alias: [each.text for each in told if each.subject not in left_out]
+        for alias, told in advise(aliases, timeout).items()
+        if not isinstance(told, NoAnswer)
+    }
 
 
 def _pruned(alias: str) -> int:

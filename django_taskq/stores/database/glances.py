@@ -20,6 +20,8 @@ from django_taskq.stores.database.reads import worker_of
 
 # No more queues are looked at.
 MOST_QUEUES = 500
+# Ready jobs of a queue that are counted in any case.
+LEAST = 20
 # Queues that one statement counts: SQLite takes 500 parts of a UNION.
 CHUNK = 250
 
@@ -43,7 +45,7 @@ _OF_QUEUE = """
 SELECT 'READY' AS state, %(queue_{n})s AS queue, NULL AS worker_id, COUNT(*) AS jobs,
     MIN(eligible_at) AS since
 FROM (SELECT eligible_at FROM taskq_job AS job WHERE {ready} AND job.queue = %(queue_{n})s
-    ORDER BY job.band, job.gate LIMIT %(limit)s) AS few_{n}"""
+    ORDER BY job.band, job.gate LIMIT %(of_queue)s) AS few_{n}"""
 
 _APART = """
 SELECT 'APART' AS state, queue, NULL AS worker_id, COUNT(*) AS jobs, MIN(eligible_at) AS since
@@ -77,16 +79,18 @@ class _Part(NamedTuple):
 
 
 def glance_at(place: Place, most: int) -> Glance:
-    """Look at the jobs and workers of an alias; count at most so many of a queue, or of a state."""
+    """Look at the jobs and workers of an alias; count at most so many in a state."""
     now, queues = _queues(place)
-    parts = _parts(place, queues, most + 1)
+    # With many queues each gets its part, so that no more is read of all of them together.
+    of_queue = max(LEAST, most // max(1, len(queues)))
+    parts = _parts(place, queues, of_queue + 1, most + 1)
     oldest: dict[str, datetime] = {}
     for part in parts:
         if part.since is not None:
             oldest[part.queue] = min(part.since, oldest.get(part.queue, part.since))
     return Glance(
         now,
-        tuple(_counts(parts, most)),
+        tuple(_counts(parts, of_queue, most)),
         tuple(
             worker_of(worker, now, _held_by(worker.pk, parts))
             for worker in place.workers().order_by("started_at", "pk")
@@ -105,13 +109,13 @@ def _queues(place: Place) -> tuple[datetime, list[str]]:
     return now, [queue for queue, _ in rows if queue is not None]
 
 
-def _parts(place: Place, queues: list[str], limit: int) -> list[_Part]:
+def _parts(place: Place, queues: list[str], of_queue: int, limit: int) -> list[_Part]:
     read, ready = _reader(place.connection), _ready(place.connection)
     others = (_APART.format(yes=_word(place.connection, True)), *_OTHERS)
     found = []
     chunks = list(batched(queues, CHUNK)) or [()]
     for number, chunk in enumerate(chunks):
-        values: dict[str, Any] = {"backend": place.backend, "limit": limit}
+        values: dict[str, Any] = {"backend": place.backend, "limit": limit, "of_queue": of_queue}
         values |= {f"queue_{n}": queue for n, queue in enumerate(chunk)}
         parts = [_OF_QUEUE.format(ready=ready, n=n) for n in range(len(chunk))]
         # The other states are looked at once.
@@ -135,7 +139,7 @@ def _word(connection: BaseDatabaseWrapper, value: bool) -> str:
     return str(connection.schema_editor().quote_value(value))
 
 
-def _counts(parts: Iterable[_Part], most: int) -> Iterable[QueueCount]:
+def _counts(parts: Iterable[_Part], of_queue: int, most: int) -> Iterable[QueueCount]:
     """Return the counts; a state of which as many were read as may be has more."""
     by_kind: dict[tuple[str, str], list[_Part]] = {}
     of_state: dict[str, int] = {}
@@ -145,9 +149,10 @@ def _counts(parts: Iterable[_Part], most: int) -> Iterable[QueueCount]:
     sums: dict[tuple[str, str], list[Bounded]] = {}
     for (queue, kind), some in by_kind.items():
         number = sum(part.jobs for part in some)
-        is_cut = (number if kind == State.READY else of_state[kind]) > most
+        bound = of_queue if kind == State.READY else most
+        is_cut = (number if kind == State.READY else of_state[kind]) > bound
         state = State.READY.value if kind == "APART" else kind
-        sums.setdefault((queue, state), []).append(Bounded(min(number, most), is_cut))
+        sums.setdefault((queue, state), []).append(Bounded(min(number, bound), is_cut))
     return [QueueCount(*key, total_of(counts)) for key, counts in sorted(sums.items())]
 
 

@@ -283,7 +283,7 @@ def test_a_glance_reads_no_ended_job_and_counts_to_its_bound(
 ) -> None:
     insert_many(store, 3, run_after=datetime.now(UTC) + timedelta(hours=1))
     with recorded(database) as statements:
-        found = store.glance(20)
+        found = store.glance(40)
     ready = {each.queue: each.jobs for each in found.counts if each.state == "READY"}
     assert ready == {"default": Bounded(20, True), "emails": Bounded(20, True)}
     assert found.depth("SCHEDULED") == Bounded(3)
