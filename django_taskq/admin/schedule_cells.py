@@ -27,6 +27,18 @@ def runs_block(row: Schedule, runs: Sequence[Run]) -> SafeString | str:
     )
 
 
+def moments_block(runs: Sequence[Run]) -> SafeString | str:
+    """Return runs of what is no schedule yet."""
+    return _table(
+        ("on its own clocks", "in UTC", "note"),
+        "<td>{}</td><td>{}</td><td>{}</td>",
+        (
+            (f"{run.local:%Y-%m-%d %H:%M:%S %Z}", f"{run.utc:%Y-%m-%d %H:%M:%S}", run.note or "")
+            for run in runs
+        ),
+    )
+
+
 def ticks_block(ticks: Iterable[tuple[Tick, str | None]], link: Link | None) -> SafeString | str:
     """Return ticks with what was decided, how late, and their jobs."""
     return _table(
@@ -50,7 +62,8 @@ def backfills_block(found: Iterable[tuple[Backfill, Progress]]) -> SafeString | 
         (
             (
                 cells.moment(row.from_at), cells.moment(row.until_at),
-                row.max_running or "any number", progress.made, progress.waiting,
+                row.max_running or "any number",
+                f"{progress.made}+" if progress.is_cut else progress.made, progress.waiting,
                 progress.running, progress.ended, progress.failed,
             )
             for row, progress in found

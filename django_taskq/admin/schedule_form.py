@@ -18,16 +18,19 @@ from django_taskq.models import Schedule
 from django_taskq.models.schedule import Catchup, Overlap
 from django_taskq.scheduling import edits, places
 from django_taskq.scheduling.clocks import parse_timezone
-from django_taskq.scheduling.columns import definition_of
+from django_taskq.scheduling.columns import columns_of, definition_of
 from django_taskq.scheduling.definition import Definition, Fault
 from django_taskq.scheduling.edits import TIMES
 from django_taskq.scheduling.interval import parse_every
-from django_taskq.scheduling.runs import words_of_seconds
-from django_taskq.scheduling.validation import find_faults
-from django_taskq.stores.database.clock import aware
+from django_taskq.scheduling.runs import Run, next_runs, words_of_seconds
+from django_taskq.scheduling.validation import fill_in, find_faults
+from django_taskq.stores.database.clock import aware, storable
 from django_taskq.task_paths import find_task_paths
 
 OWN_ALIAS = "", "the task's own"
+# The button that shows the next runs of what is typed, and how many it shows.
+PREVIEW, PREVIEWED = "_preview", 10
+ONLY_LOOKED_AT = "Nothing is saved yet."
 _LOCAL = "A time of the schedule's own zone, unless it has an offset: 2026-12-24 18:00."
 
 
@@ -44,6 +47,7 @@ class ScheduleForm(forms.ModelForm):
     """Reads a definition. The row itself is written by `scheduling.edits`, not by the form."""
 
     database: ClassVar[str]
+    preview: list[Run] | None = None
 
     name = _text(required=True, max_length=200)
     task = forms.ChoiceField(
@@ -101,6 +105,10 @@ class ScheduleForm(forms.ModelForm):
         if not self.errors and "task" in self.fields:
             for fault in self._faults():
                 self.add_error(fault.field if fault.field in self.fields else None, fault.told)
+        if not self.errors and PREVIEW in self.data:
+            self.preview = self._runs()
+            # What is merely looked at is not saved: only a form with an error is shown again.
+            self.add_error(None, ONLY_LOOKED_AT)
         return values
 
     def definition(self) -> Definition:
@@ -119,6 +127,13 @@ class ScheduleForm(forms.ModelForm):
         definition = self.definition()
         changed = {_TOLD_BY.get(name, name) for name in self.changed_data} - _APART
         return {field: getattr(definition, field) for field in changed}
+
+    def _runs(self) -> list[Run]:
+        """Return the next runs of what the form says, whether it is switched on or not."""
+        row = Schedule(**columns_of(fill_in(self.definition())))
+        # Intervals of a new one count from the moment at which it is saved.
+        row.created_at = self.instance.created_at or storable(datetime.now(UTC))
+        return next_runs(row, PREVIEWED, datetime.now(UTC))
 
     def _post_clean(self) -> None:
         """Leave the row as it is: it is written from the definition."""

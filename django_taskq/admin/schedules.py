@@ -1,6 +1,6 @@
 """Schedules in the admin: when they run next, what became of their ticks, the form of one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,8 +16,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_taskq.admin import cells, filters, places, schedule_cells
-from django_taskq.admin.schedule_actions import ScheduleActions
 from django_taskq.admin.schedule_form import ScheduleForm
+from django_taskq.admin.schedule_pages import SchedulePages
+from django_taskq.admin.schedule_preview import is_preview, show_preview
 from django_taskq.admin.workers import may_see_jobs
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.management.schedules import local, runs_of
@@ -28,7 +29,9 @@ from django_taskq.scheduling.progress import Progress, progress_of
 from django_taskq.scheduling.runs import Run, words_of_time
 from django_taskq.scheduling.ticks import latest_ticks
 
-SHOWN_RUNS, SHOWN_TICKS, SHOWN_BACKFILLS = 5, 50, 3
+SHOWN_RUNS, SHOWN_TICKS, SHOWN_BACKFILLS = 5, 20, 2
+# Jobs by which a page tells how far a backfill is.
+MOST_OF_BACKFILL = 1000
 CALL = ("name", "enabled", "task", "args", "kwargs")
 TIMES = ("expression", "every", "at", "timezone", "start_at", "end_at", "jitter")
 HOW = (
@@ -52,7 +55,7 @@ class ScheduleList(ChangeList):
         self.result_list: Any = rows
 
 
-class ScheduleAdmin(ScheduleActions):
+class ScheduleAdmin(SchedulePages):
     """Shows and edits the schedules of one database, the one that the list was narrowed to.
 
     One that is kept in code is only switched on and off here.
@@ -165,6 +168,11 @@ class ScheduleAdmin(ScheduleActions):
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
         context: dict[str, Any] = getattr(response, "context_data", None) or {}
+        if is_preview(request):
+            show_preview(context)
+        if object_id is not None and "original" in context and context["original"] is not None:
+            context |= self.links_of(request, context["original"])
+            response.context_data = context
         if len(places.databases()) > 1 and "original" in context:
             of = context.get("subtitle") or "a new one"
             context["subtitle"] = f"{of}, in the database {places.database_of_rule(request)!r}"
@@ -234,6 +242,13 @@ class ScheduleAdmin(ScheduleActions):
         link = partial(_link, self.admin_site.name) if getattr(row, "has_links", False) else None
         return schedule_cells.ticks_block(getattr(row, "ticks_shown", ()), link)
 
+    def ticks_table(self, request: HttpRequest, ticks: Sequence[Any]) -> SafeString | str:
+        """Return ticks as a table; links are for who may see jobs."""
+        may_see = may_see_jobs(self.admin_site, request)
+        return schedule_cells.ticks_block(
+            ticks, partial(_link, self.admin_site.name) if may_see else None
+        )
+
     @admin.display(description="backfills")
     def backfills(self, row: Schedule) -> SafeString | str:
         """Return the latest backfills and how far they are."""
@@ -243,7 +258,7 @@ class ScheduleAdmin(ScheduleActions):
 def _backfills_of(row: Schedule) -> list[tuple[Backfill, Progress]]:
     found = Backfill._default_manager.using(row._state.db).filter(schedule_id=row.pk)
     try:
-        return [(each, progress_of(each)) for each in found[:SHOWN_BACKFILLS]]
+        return [(each, progress_of(each, MOST_OF_BACKFILL)) for each in found[:SHOWN_BACKFILLS]]
     except InvalidTaskBackend:
         # Its alias has gone from TASKS, and nobody can tell how its jobs stand.
         return []

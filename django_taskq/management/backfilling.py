@@ -109,7 +109,7 @@ def _value_of(row: Backfill) -> dict[str, Any]:
         "from": aware(row.from_at),
         "to": aware(row.until_at),
         "max_running": row.max_running,
-        **progress._asdict(),
+        **{name: value for name, value in progress._asdict().items() if name != "is_cut"},
         "standing": _standing_of(progress),
     }
 

@@ -18,7 +18,8 @@ CHUNK = 1000
 class Progress(NamedTuple):
     """How many jobs of a backfill were made, and how these stand.
 
-    `is_made` tells that there will be no more. `gone` were deleted meanwhile.
+    `is_made` tells that there will be no more. `gone` were deleted meanwhile. With `is_cut` these
+    are numbers of the newest jobs alone.
     """
 
     made: int
@@ -30,6 +31,7 @@ class Progress(NamedTuple):
     gone: int
     is_made: bool
     is_stopped: bool
+    is_cut: bool = False
 
     @property
     def ended(self) -> int:
@@ -42,13 +44,16 @@ class Progress(NamedTuple):
         return self.is_made and not self.waiting and not self.running
 
 
-def progress_of(row: Backfill) -> Progress:
-    """Return how far a backfill is, by what its jobs say now."""
+def progress_of(row: Backfill, most: int | None = None) -> Progress:
+    """Return how far a backfill is, by what its jobs say now, or at most so many newest ones."""
     row.refresh_from_db()
     store = store_of(row.schedule.backend)
     place = place_of(store)
     ticks = Tick._default_manager.using(place.database).filter(backfill_id=row.pk)
-    ids = [str(id) for id in ticks.values_list("job_id", flat=True)]
+    newest = ticks.order_by("-pk").values_list("job_id", flat=True)
+    ids = [str(id) for id in newest[: None if most is None else most + 1]]
+    is_cut = most is not None and len(ids) > most
+    ids = ids[:most]
     states: Counter[str] = Counter()
     for chunk in batched(ids, CHUNK):
         states += _states(place, store, chunk)
@@ -62,6 +67,7 @@ def progress_of(row: Backfill) -> Progress:
         gone=len(ids) - states.total(),
         is_made=row.next_at is None,
         is_stopped=row.stopped_at is not None,
+        is_cut=is_cut,
     )
 
 
