@@ -2,7 +2,7 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -153,7 +153,11 @@ def _read(given: str, at: time) -> datetime | None:
             return None
         is_aware = timezone.is_aware(timezone.now())
         if is_aware and timezone.is_naive(moment):
-            return timezone.make_aware(moment)
-        return moment if is_aware or timezone.is_naive(moment) else timezone.make_naive(moment)
+            moment = timezone.make_aware(moment)
+        # Databases are asked in UTC: what is no moment there is none.
+        moment.astimezone(UTC)
+        if is_aware:
+            return moment
+        return moment if timezone.is_naive(moment) else timezone.make_naive(moment)
     except (ValueError, OverflowError):
         return None

@@ -135,10 +135,22 @@ def test_a_filter_without_an_index_looks_through_the_first_jobs_and_says_so(
     # An index knows all jobs with a predictable id, however old.
     assert listed(client, database=database, tenant="acme", q="nightly") == [old]
     run_due(alias)
-    for state in ("SUCCESSFUL", "READY", "SCHEDULED", "DEFERRED"):
-        rows(alias).update(state=state, due_at=timezone.now())
+    for n, pk in enumerate(rows(alias).order_by("pk").values_list("pk", flat=True)):
+        at = timezone.now() + timedelta(seconds=n)
+        rows(alias).filter(pk=pk).update(finished_at=at, due_at=at)
+    for state in ("SUCCESSFUL", "SCHEDULED", "DEFERRED"):
+        rows(alias).update(state=state)
         found = listed(client, database=database, state=state, tenant="acme")
         assert len(found) == 1, state
+    # Many may be due at one moment.
+    rows(alias).update(state="SCHEDULED", due_at=timezone.now())
+    assert listed(client, database=database, state="SCHEDULED", tenant="acme") == [old]
+    # Ready jobs stand by tenant, so that those of a later name come behind all the others.
+    rows(alias).update(state="READY")
+    ready = {"database": database, "state": "READY", "tenant": "acme"}
+    assert listed(client, **ready) == []
+    assert told_of_it in client.get(LIST, ready).content.decode()
+    assert listed(client, **ready, queue="default") == [old, new]
 
 
 def test_what_cannot_be_read_shows_nothing_and_says_why(sign_in: SignIn) -> None:
