@@ -13,7 +13,7 @@ from django_taskq.jobs.glance import Glance
 from django_taskq.jobs.limits import NO_GATE
 from django_taskq.jobs.rollups import Span, Trend
 from django_taskq.jobs.states import State
-from django_taskq.jobs.trends import PERIODS, Point, Period, points_of, total_of
+from django_taskq.jobs.trends import PERIODS, Period, Point, points_of, total_of
 from django_taskq.models import Job, Queue, Tenant
 from django_taskq.monitoring import Monitoring
 from django_taskq.project import read_monitoring

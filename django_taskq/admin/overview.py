@@ -19,7 +19,7 @@ from django_taskq.admin.overview_charts import charts_of, seconds
 from django_taskq.advice import number
 from django_taskq.jobs.counts import Counts, Ending
 from django_taskq.jobs.states import State
-from django_taskq.jobs.trends import PERIODS, Period, total_of, period_named
+from django_taskq.jobs.trends import PERIODS, Period, period_named, total_of
 from django_taskq.models import Job
 from django_taskq.project import read_monitoring
 from django_taskq.questions import NoAnswer

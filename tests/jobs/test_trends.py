@@ -7,7 +7,7 @@ import pytest
 
 from django_taskq.jobs.counts import ENDINGS, Counts, Ending, TaskFailures, place_of
 from django_taskq.jobs.rollups import Rollup, Span, trend_of
-from django_taskq.jobs.trends import PERIODS, Period, points_of, total_of, period_named
+from django_taskq.jobs.trends import PERIODS, Period, period_named, points_of, total_of
 
 NOW = datetime(2026, 11, 28, 12, 34, 56, tzinfo=UTC)
 
