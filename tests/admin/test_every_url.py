@@ -1,5 +1,6 @@
 """Each address of the app in the admin, found in its URL patterns, asks few questions."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -21,6 +22,7 @@ from django_taskq import models
 from django_taskq.control import database_of, store_of
 from django_taskq.jobs.rollups import Span
 from tests.admin.pages import SignIn
+from tests.admin.test_sweeps import begin
 from tests.app import tasks
 from tests.running import run_due
 from tests.stores.jobs import claim, failure, finish, insert_many
@@ -118,18 +120,21 @@ def _first(model: type[Model], alias: str) -> str:
     return str(quote(row.pk)) if row is not None else ""
 
 
-def addresses(patterns: Any, keys: dict[type[Model], str], root: str = ROOT) -> Iterator[str]:
+def addresses(
+    patterns: Any, keys: dict[type[Model], str], sweep: str, root: str = ROOT
+) -> Iterator[str]:
     """Return an address for each pattern of the app's pages in the admin."""
     for found in patterns:
         if isinstance(found, URLResolver):
-            yield from addresses(found.url_patterns, keys, f"{root}{found.pattern}")
+            yield from addresses(found.url_patterns, keys, sweep, f"{root}{found.pattern}")
             continue
         assert isinstance(found, URLPattern)
         address = f"{root}{found.pattern}"
         if not address.startswith(f"{ROOT}django_taskq/"):
             continue
         model = next(m for m in keys if f"/{m._meta.model_name}/" in address)
-        address = address.replace("<path:object_id>", keys[model])
+        address = re.sub(r"<\w+:\w+_id>", keys[model], address)
+        address = address.replace("sweep/<str:key>", f"sweep/{sweep}")
         assert "<" not in address, f"{address}: say here what stands for its parameters."
         yield address
 
@@ -139,8 +144,9 @@ def test_every_address_asks_at_most_twelve_questions(
 ) -> None:
     client = sign_in("*")
     database = f"database={database_of(alias)}&backend={alias}"
+    sweep = begin(client, "retry_jobs", database).rstrip("/").rpartition("/")[2]
     asked = {}
-    for address in addresses(admin.site.get_urls(), keys):
+    for address in addresses(admin.site.get_urls(), keys, sweep):
         status, queries = visit(client, f"{address}?{database}")
         assert status in ANSWERS, f"{address}: {status}"
         if status == 200:
