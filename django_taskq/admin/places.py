@@ -70,6 +70,6 @@ def database_of_page(request: HttpRequest) -> str:
 
 
 def is_own_page(request: HttpRequest) -> bool:
-    """Tell whether the page is a row's own: neither its history nor the question of its deletion."""
+    """Tell whether the page is a row's own, not its history or the question of its deletion."""
     match = request.resolver_match
     return match is None or (match.url_name or "").endswith("_change")
