@@ -3,7 +3,8 @@
 Each has a title and a description for who does not see it, and stands beside a table.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -11,14 +12,21 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT = 640, 200
-LEFT, RIGHT, TOP, BOTTOM = 56, 8, 12, 24
+LEFT, RIGHT, TOP, BOTTOM = 84, 8, 14, 28
 GRIDS = 4
-# Of a bar of a row: its height with what is between two, and where it begins.
-ROW, BAR, NAMES = 26, 14, 220
-LONGEST_NAME = 34
+# The tops that charts may have, times a power of ten: their grids are whole numbers from 4 on.
+TOPS = (2, 4, 8, 12, 16)
+# Of a row: its height, where its bar begins below its name, and how high that is.
+ROW, BELOW, BAR = 46, 22, 14
+# What is left free for the number behind a bar.
+BEHIND = 110
+LONGEST_NAME = 56
 
 _INNER_WIDTH = WIDTH - LEFT - RIGHT
 _INNER_HEIGHT = HEIGHT - TOP - BOTTOM
+
+
+type Tell = Callable[[float], str]
 
 
 class Series(NamedTuple):
@@ -30,20 +38,23 @@ class Series(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What stands around a chart: what it is called and says, and the words below its steps."""
+    """What stands around a chart: what it is called and says, the words below its steps, and how
+    its numbers are told.
+    """
 
     id: str
     title: str
     description: str
     labels: Sequence[str]
-    unit: str = ""
+    tell: Tell
 
 
 def stacked_bars(frame: Frame, series: Sequence[Series]) -> SafeString:
     """Return a chart with a bar for each step, the kinds upon one another."""
     count = len(frame.labels)
     tops = [sum(each.values[step] or 0 for each in series) for step in range(count)]
-    most = ceiling(max(tops, default=0))
+    # No grid between two whole numbers.
+    most = ceiling(max([4, *tops]))
     width = max(1.0, _step_width(count) - 2)
     bars = []
     for step, label in enumerate(frame.labels):
@@ -53,7 +64,7 @@ def stacked_bars(frame: Frame, series: Sequence[Series]) -> SafeString:
             below += value
             if value:
                 box = (_x(step, count), _y(below, most), width, _height(value, most))
-                bars.append((each.tone, *map(_short, box), label, each.name, told(value)))
+                bars.append((each.tone, *map(_short, box), label, each.name, frame.tell(value)))
     drawn = format_html_join(
         "",
         '<rect class="taskq-bar taskq-fill-{}" x="{}" y="{}" width="{}" height="{}">'
@@ -68,9 +79,7 @@ def lines(frame: Frame, series: Sequence[Series]) -> SafeString:
     count = len(frame.labels)
     values = [value for each in series for value in each.values if value is not None]
     most = ceiling(max(values, default=0))
-    drawn = format_html_join(
-        "", "{}", ((_line(each, count, most, frame.labels),) for each in series)
-    )
+    drawn = format_html_join("", "{}", ((_line(each, count, most, frame),) for each in series))
     return _chart(frame, most, drawn)
 
 
@@ -78,53 +87,53 @@ def rows_of_bars(frame: Frame, series: Sequence[Series]) -> SafeString:
     """Return a chart with a bar for each name, the kinds beside one another."""
     count = len(frame.labels)
     sums = [sum(each.values[row] or 0 for each in series) for row in range(count)]
-    most, height = ceiling(max(sums, default=0)), max(1, count) * ROW + 8
-    drawn = []
-    for row, label in enumerate(frame.labels):
-        left, top = float(NAMES), row * ROW + 4
-        shown = label if len(label) <= LONGEST_NAME else f"…{label[1 - LONGEST_NAME :]}"
-        drawn.append(
-            format_html('<text x="0" y="{}">{}<title>{}</title></text>', top + 12, shown, label)
-        )
-        for each in series:
-            wide = (WIDTH - NAMES - 60) * (each.values[row] or 0) / most
-            if wide:
-                drawn.append(
-                    format_html(
-                        '<rect class="taskq-bar taskq-fill-{}" x="{}" y="{}" width="{}" '
-                        'height="{}"><title>{} {}: {}</title></rect>',
-                        each.tone, _short(left), top, _short(wide), BAR, label, each.name,
-                        told(each.values[row] or 0),
-                    )
-                )  # fmt: skip
-            left += wide
-        drawn.append(
-            format_html(
-                '<text x="{}" y="{}">{}</text>', _short(left + 6), top + 12, told(sums[row])
-            )
-        )
-    return _svg(frame, height, format_html_join("", "{}", ((each,) for each in drawn)))
+    most = ceiling(max(sums, default=0))
+    drawn = format_html_join(
+        "", "{}", ((_row(row, frame, series, sums[row], most),) for row in range(count))
+    )
+    return _svg(frame, max(1, count) * ROW, drawn)
 
 
 def ceiling(most: float) -> float:
     """Return a round number that is no less, and more than nothing: the top of a chart."""
     if most <= 0:
         return 1.0
-    size = 1.0
-    while size < most:
-        size *= 10
-    while size / 10 >= most:
-        size /= 10
-    return next(part for part in (size / 5, size / 4, size / 2, size) if part >= most)
+    # The tenth of it is the least that TOPS may be taken of.
+    power = math.floor(math.log10(most)) - 1
+    # Divided where it is small: tenths are no exact numbers.
+    sizes = [10.0**power, 10.0 ** (power + 1)] if power >= 0 else []
+    tops = [top * size for size in sizes for top in TOPS]
+    if power < 0:
+        tops = [top / 10.0**-each for each in (power, power + 1) for top in TOPS]
+    return next(top for top in tops if top >= most)
 
 
-def told(value: float, unit: str = "") -> str:
-    """Return a number as a reader wants it, three digits of it where it is small."""
-    shown = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
-    return f"{shown}{unit}"
+def _row(row: int, frame: Frame, series: Sequence[Series], total: float, most: float) -> SafeString:
+    label, top, left = frame.labels[row], row * ROW, 0.0
+    # The end of a path says more than its beginning.
+    shown = label if len(label) <= LONGEST_NAME else f"…{label[1 - LONGEST_NAME :]}"
+    bars = []
+    for each in series:
+        value = each.values[row] or 0
+        wide = (WIDTH - BEHIND) * value / most
+        if value:
+            place = (_short(left), top + BELOW, _short(wide), BAR)
+            bars.append((each.tone, *place, label, each.name, frame.tell(value)))
+        left += wide
+    return format_html(
+        '<text x="0" y="{}">{}<title>{}</title></text>{}<text x="{}" y="{}">{}</text>',
+        top + BELOW - 6, shown, label,
+        format_html_join(
+            "",
+            '<rect class="taskq-bar taskq-fill-{}" x="{}" y="{}" width="{}" height="{}">'
+            "<title>{} {}: {}</title></rect>",
+            bars,
+        ),
+        _short(left + 6), top + BELOW + 12, frame.tell(total),
+    )  # fmt: skip
 
 
-def _line(series: Series, count: int, most: float, labels: Sequence[str]) -> SafeString:
+def _line(series: Series, count: int, most: float, frame: Frame) -> SafeString:
     """Draw a line through its numbers, a dot at each that has no neighbour."""
     points = [
         None if value is None else (_x(step, count, 0.5), _y(value, most))
@@ -141,8 +150,8 @@ def _line(series: Series, count: int, most: float, labels: Sequence[str]) -> Saf
         "<title>{} {}: {}</title></circle>",
         (
             (
-                series.tone, _short(point[0]), _short(point[1]), labels[step], series.name,
-                told(series.values[step] or 0, " s"),
+                series.tone, _short(point[0]), _short(point[1]), frame.labels[step],
+                series.name, frame.tell(series.values[step] or 0),
             )
             for step, point in enumerate(points)
             if point is not None
@@ -162,7 +171,7 @@ def _chart(frame: Frame, most: float, drawn: SafeString) -> SafeString:
         (
             (
                 LEFT, WIDTH - RIGHT, _short(height), _short(height), LEFT - 6, _short(height + 4),
-                told(value, frame.unit),
+                frame.tell(value),
             )
             for value, height in _grids(most)
         ),

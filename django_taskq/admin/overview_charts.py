@@ -1,16 +1,18 @@
 """What the charts of the overview show: from the points of a trend to pictures with tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.utils import formats, timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_taskq.admin import cells, charts
 from django_taskq.admin.charts import Frame, Series
 from django_taskq.jobs.counts import Counts, Ending, Histogram, TaskFailures
+from django_taskq.jobs.durations import told
 from django_taskq.jobs.trends import Point, total_of
 
 SHARES = (("p50", 0.5, "first"), ("p95", 0.95, "second"), ("p99", 0.99, "third"))
@@ -60,13 +62,13 @@ def throughput(points: Sequence[Point], back: str) -> Chart:
         for ending, tone, name in kinds
     ]
     total = total_of(points)
-    told = ", ".join(f"{total.of(ending)} {name}" for ending, _tone, name in kinds)
+    words = ", ".join(f"{whole(total.of(ending))} {name}" for ending, _tone, name in kinds)
     title = _("Attempts that ended")
     frame = Frame(
-        "taskq-throughput", title, _("%(back)s: %(told)s.") % {"back": back, "told": told},
-        _moments(points),
+        "taskq-throughput", title, _("%(back)s: %(told)s.") % {"back": back, "told": words},
+        _moments(points), whole,
     )  # fmt: skip
-    return _chart(frame, series, charts.stacked_bars(frame, series), lambda value: f"{value:.0f}")
+    return _chart(frame, series, charts.stacked_bars(frame, series))
 
 
 def durations(points: Sequence[Point], kind: str, title: str, back: str) -> Chart:
@@ -79,13 +81,13 @@ def durations(points: Sequence[Point], kind: str, title: str, back: str) -> Char
         Series(name, tone, [histogram(point.counts).quantile(share) for point in points])
         for name, share, tone in SHARES
     ]
-    whole = histogram(total_of(points))
-    told = ", ".join(f"{name} {seconds(whole.quantile(share))}" for name, share, _tone in SHARES)
+    total = histogram(total_of(points))
+    words = ", ".join(f"{name} {seconds(total.quantile(share))}" for name, share, _tone in SHARES)
     frame = Frame(
-        f"taskq-{kind}", title, _("%(back)s: %(told)s.") % {"back": back, "told": told},
-        _moments(points), " s",
+        f"taskq-{kind}", title, _("%(back)s: %(told)s.") % {"back": back, "told": words},
+        _moments(points), seconds,
     )  # fmt: skip
-    return _chart(frame, series, charts.lines(frame, series), seconds)
+    return _chart(frame, series, charts.lines(frame, series))
 
 
 def failed_tasks(failures: Sequence[TaskFailures], back: str) -> Chart:
@@ -96,31 +98,39 @@ def failed_tasks(failures: Sequence[TaskFailures], back: str) -> Chart:
         Series(_("to run again"), "warn", [each.retried for each in shown]),
     ]
     title = _("Failures by task")
-    told = _("%(back)s: %(count)d tries failed, of %(tasks)d tasks.") % {
-        "back": back, "count": sum(each.total for each in failures), "tasks": len(failures),
-    }  # fmt: skip
-    frame = Frame("taskq-failures", title, told, [cells.line(each.task) for each in shown])
-    return _chart(
-        frame, series, charts.rows_of_bars(frame, series), lambda value: f"{value:.0f}", _("Task")
-    )
+    count = sum(each.total for each in failures)
+    words = ngettext(
+        "%(back)s: %(count)s failed tries, of %(tasks)d task.",
+        "%(back)s: %(count)s failed tries, of %(tasks)d tasks.",
+        len(failures),
+    ) % {"back": back, "count": whole(count), "tasks": len(failures)}
+    names = [cells.line(each.task) for each in shown]
+    frame = Frame("taskq-failures", title, words, names, whole)
+    return _chart(frame, series, charts.rows_of_bars(frame, series), _("Task"))
+
+
+def whole(value: float) -> str:
+    """Return a number of things to read."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
 
 
 def seconds(value: float | None) -> str:
     """Return a duration to read; nothing where there is none."""
     if value is None:
         return cells.NOTHING
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.3g} s"
+    if value == 0:
+        return "0"
+    return f"{value * 1000:.3g} ms" if value < 1 else told(value)
 
 
 def _chart(
     frame: Frame,
     series: Sequence[Series],
     picture: SafeString,
-    told: Callable[[float], str],
     first: str = "",
 ) -> Chart:
     rows = [
-        [label, *(cells.NOTHING if value is None else told(value) for value in values)]
+        [label, *(cells.NOTHING if value is None else frame.tell(value) for value in values)]
         for label, *values in zip(frame.labels, *(each.values for each in series), strict=True)
     ]
     return Chart(

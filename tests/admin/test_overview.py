@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.staticfiles import finders
 from django.db.backends.utils import CursorWrapper
 from django.test import Client, override_settings
 from django.urls import path
@@ -20,10 +22,11 @@ from django_taskq.admin import JobAdmin
 from django_taskq.models import Job, Queue, Worker
 from django_taskq.stores.memory import MemoryStore
 from tests.admin.pages import LIST, SignIn
-from tests.aliases import with_options
+from tests.aliases import empty_redis, with_options
 from tests.app import tasks
+from tests.redis_alias import REDIS, REDIS_ENTRY
 from tests.running import run_due
-from tests.stores.jobs import insert, insert_many
+from tests.stores.jobs import insert, insert_later, insert_many
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
@@ -58,8 +61,6 @@ def text_of(page: Any) -> str:
 
 def only(alias: str) -> override_settings:
     """Have one alias in TASKS."""
-    from django.conf import settings
-
     return override_settings(TASKS={alias: settings.TASKS[alias]})
 
 
@@ -89,7 +90,7 @@ def test_it_shows_what_waits_and_how_it_went(sign_in: SignIn, alias: str) -> Non
     text = text_of(page)
     assert "3 successful" in text
     assert "2 failed" in text
-    assert "2 tries failed, of 1 tasks" in text
+    assert "2 failed tries, of 1 task." in text
     assert "tests.app.tasks.fail" in text
     (row,) = [row for row in page.context["live"] if row["alias"] == alias]
     assert [depth["shown"] for depth in row["depths"]] == ["4", "0", "0", "0"]
@@ -119,6 +120,22 @@ def test_jobs_of_a_pool_in_this_process_are_shown(sign_in: SignIn) -> None:
     assert "(of this process alone)" in text_of(page)
     (row,) = [row for row in page.context["live"] if row["alias"] == "threads"]
     assert {depth["link"] for depth in row["depths"]} == {""}
+
+
+def test_jobs_in_redis_are_shown(sign_in: SignIn) -> None:
+    with override_settings(TASKS={**settings.TASKS, REDIS: REDIS_ENTRY}):
+        empty_redis()
+        try:
+            store = control.store_of(REDIS)
+            insert_many(store, 3, queue="mail")
+            insert_later(store)
+            page = sign_in("view_job").get(PAGE, {"backend": REDIS})
+        finally:
+            empty_redis()
+    (row,) = [row for row in page.context["live"] if row["alias"] == REDIS]
+    assert [depth["shown"] for depth in row["depths"]] == ["3", "1", "0", "0"]
+    assert row["oldest"] != "-"
+    assert f"{REDIS} : No worker is alive; jobs ready: 3." in text_of(page)
 
 
 def test_a_backend_that_does_not_answer_is_said_so_and_holds_up_no_other(
@@ -177,8 +194,6 @@ def test_a_strict_policy_passes_and_the_style_sheet_is_there(sign_in: SignIn, al
     strict.feed(text)
     assert strict.refused == []
     assert "django_taskq/taskq.css" in text
-    from django.contrib.staticfiles import finders
-
     assert finders.find("django_taskq/taskq.css")
 
 

@@ -12,7 +12,9 @@ from django_taskq.jobs.limits import NO_GATE, gate_of
 from django_taskq.jobs.tenants import Tenants
 from django_taskq.jobs.unique import unique_key
 from django_taskq.jobs.upkeep import Reaped
+from django_taskq.models import Queue, Tenant
 from django_taskq.options import Options
+from django_taskq.situations import _paused
 from django_taskq.stores.database import DatabaseStore
 from django_taskq.stores.database.clock import FrozenClock
 from tests.stores.database.statements import Statement, plan_of, recorded, run
@@ -296,3 +298,20 @@ def test_a_glance_reads_no_ended_job_and_counts_to_its_bound(
             line for line in plan.splitlines() if "SCAN taskq_job" in line or "SCAN job" in line
         ]
         assert all("taskq_job_" in line for line in bare), plan
+
+
+@each_database
+@with_or_without
+def test_paused_tenants_with_work_are_found_along_the_lanes(
+    store: DatabaseStore, database: str
+) -> None:
+    Queue.objects.using(database).create(name="emails", paused=True)
+    for name in ("acme", "idle"):
+        Tenant.objects.using(database).create(name=name, paused=True)
+    with recorded(database) as statements:
+        found = _paused(database, store, ["default", "emails"])
+    assert found == [("queue", "emails"), ("tenant", "acme")]
+    (statement,) = statements
+    plan = plan_of(database, statement)
+    assert "taskq_job_lanes" in plan, plan
+    assert "Seq Scan on taskq_job" not in plan, plan
