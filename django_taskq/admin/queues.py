@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from django_taskq.admin import cells, places, rule_cells
-from django_taskq.admin.rule_numbers import QueuePage, queue_page, tenant_page
+from django_taskq.admin.rule_numbers import QueuePage, queue_page, tenants_in
 from django_taskq.admin.rules import RuleAdmin
 from django_taskq.admin.switching import switch_address
 from django_taskq.jobs.assignment import NO_TENANT
@@ -38,7 +38,7 @@ class QueueAdmin(RuleAdmin):
     def show_parts(self, row: Any, request: HttpRequest) -> None:
         """Put on a row what its first tenants have waiting."""
         aliases = places.aliases_in(places.database_of_rule(request))
-        row.tenants = tenant_page(aliases, None, row.name).by_name
+        row.tenants = tenants_in(aliases, row.name)
 
     def context_of_list(self, shown: QueuePage, request: HttpRequest) -> dict[str, Any]:
         """Return the queues without a row; there is no limit on them, and they are not paused."""

@@ -16,7 +16,7 @@ from django_taskq.jobs.workers import WorkerRecord
 from django_taskq.stores.base import Store
 
 # Jobs of a queue, or of a state, that are counted for a page.
-MOST_COUNTED = 10_000
+MOST_COUNTED = 3_000
 # How far back rates go, and what tenants were given.
 RATE_OVER, GIVEN_OVER = timedelta(minutes=5), timedelta(hours=1)
 
@@ -86,11 +86,9 @@ def queue_page(aliases: Sequence[str]) -> QueuePage:
     return QueuePage(by_name, rates, workers, silent)
 
 
-def tenant_page(
-    aliases: Sequence[str], tenants: Sequence[str] | None, queue: str | None = None
-) -> TenantPage:
-    """Read these tenants of some aliases, or some that wait; with a queue their jobs in it."""
-    wanted = BacklogQuery(None if tenants is None else tuple(tenants), queue)
+def tenant_page(aliases: Sequence[str], tenants: Sequence[str] | None) -> TenantPage:
+    """Read these tenants of some aliases, or some that wait."""
+    wanted = BacklogQuery(None if tenants is None else tuple(tenants))
 
     def look(store: Store) -> tuple[Backlogs, Served]:
         backlogs = store.backlogs(wanted)
@@ -105,16 +103,27 @@ def tenant_page(
     workers = tuple(
         worker for backlogs, _ in found.values() for worker in backlogs.workers if worker.is_alive
     )
-    parts: dict[str, list[Numbers]] = {}
-    for backlogs, _ in found.values():
-        for name, backlog in backlogs.by_tenant.items():
-            parts.setdefault(name, []).append(_of_backlog(backlog, backlogs.now))
     by_name = {
-        name: _together(some)._replace(workers=len(servers(workers, name)))
-        for name, some in parts.items()
+        name: numbers._replace(workers=len(servers(workers, name)))
+        for name, numbers in _joined(backlogs for backlogs, _ in found.values()).items()
     }
     served = {alias: given for alias, (_, given) in found.items()}
     return TenantPage(by_name, served, workers, silent)
+
+
+def tenants_in(aliases: Sequence[str], queue: str) -> dict[str, Numbers]:
+    """Read what the first tenants with ready jobs in a queue have in it."""
+    wanted = BacklogQuery(None, queue, has_workers=False)
+    found, _ = asked(aliases, lambda store: store.backlogs(wanted))
+    return _joined(found.values())
+
+
+def _joined(found: Iterable[Backlogs]) -> dict[str, Numbers]:
+    parts: dict[str, list[Numbers]] = {}
+    for backlogs in found:
+        for name, backlog in backlogs.by_tenant.items():
+            parts.setdefault(name, []).append(_of_backlog(backlog, backlogs.now))
+    return {name: _together(some) for name, some in parts.items()}
 
 
 def takers(workers: Iterable[WorkerRecord], queue: str) -> int:

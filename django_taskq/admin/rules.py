@@ -64,7 +64,7 @@ class RuleAdmin(admin.ModelAdmin):
     search_fields = ("name",)
     list_filter = (filters.DatabaseFilter, "paused")
     ordering = ("name",)
-    list_per_page = 50
+    list_per_page = 25
     list_max_show_all = 0
     show_full_result_count = False
     paginator = CappedPaginator

@@ -1,17 +1,22 @@
 """Pipeline runs in the admin: the newest ones, and the graph of one."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from django_taskq import control
 from django_taskq.admin import cells
+from django_taskq.admin.confirming import confirm, is_confirmed
 from django_taskq.admin.drawing import draw
+from django_taskq.admin.entries import log_run
+from django_taskq.admin.run_grid import MOST_LOOKED_AT, Cell, grid_of
 from django_taskq.exceptions import RunDoesNotExist
 from django_taskq.jobs.filters import RunFilter
 from django_taskq.jobs.ids import parse_id
@@ -22,7 +27,18 @@ from django_taskq.pipelines.listing import backend_of, find_runs
 from django_taskq.pipelines.run import PipelineRun, get_run
 
 MOST_RUNS = 50
-MOST_ITEMS = 200
+# What can be done to a run: the button, what it asks, what was done, how.
+VERBS: dict[str, tuple[str, str, str, Callable[[PipelineRun], int]]] = {
+    "retry": (
+        "Retry what failed",
+        "Its failed steps run again with fresh tries, then what waits for them.",
+        "{} jobs run again.", PipelineRun.retry_failed,
+    ),
+    "cancel": (
+        "Cancel the run", "Its jobs that wait are canceled, those that run are asked to stop.",
+        "{} jobs were canceled, or asked to stop.", PipelineRun.cancel,
+    ),
+}  # fmt: skip
 
 
 class RunAdmin(admin.ModelAdmin):
@@ -78,8 +94,7 @@ class RunAdmin(admin.ModelAdmin):
         self._check(request, "view")
         run = self._found(object_id)
         if request.method == "POST":
-            self._act(request, run)
-            return HttpResponseRedirect(request.path)
+            return self._act(request, run)
         context = {
             "title": "Pipeline run",
             "run": run,
@@ -89,18 +104,72 @@ class RunAdmin(admin.ModelAdmin):
             "may_cancel": self._may(request, "cancel"),
             "may_retry": self._may(request, "retry"),
             "runs_url": self._url("changelist"),
+            "grid_url": self._url("grid", run.id),
         }
         return self._page(request, "run", context | (extra_context or {}))
 
     # Their steps.
 
-    def _act(self, request: HttpRequest, run: PipelineRun) -> None:
-        if "retry" in request.POST:
-            self._check(request, "retry")
-            messages.success(request, f"{run.retry_failed()} jobs run again.")
-        elif "cancel" in request.POST:
-            self._check(request, "cancel")
-            messages.success(request, f"{run.cancel()} jobs were canceled, or asked to stop.")
+    def _act(self, request: HttpRequest, run: PipelineRun) -> HttpResponse:
+        verb = next((verb for verb in VERBS if verb in request.POST), None)
+        if verb is None:
+            return HttpResponseRedirect(request.path)
+        self._check(request, verb)
+        button, asked, past, change = VERBS[verb]
+        if not is_confirmed(request):
+            hidden = [(verb, "yes")]
+            return confirm(self, request, button, asked, [run.id], hidden, request.path)
+        told = past.format(change(run))
+        log_run(request, run.id, told)
+        messages.success(request, told)
+        return HttpResponseRedirect(request.path)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the grid of runs like one of them."""
+        view = self.admin_site.admin_view(self.grid_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_grid"
+        return [path("<uuid:run_id>/grid/", view, name=name), *super().get_urls()]
+
+    def grid_view(self, request: HttpRequest, run_id: UUID) -> HttpResponse:
+        """Show the newest runs with the same steps as one, a row for each."""
+        self._check(request, "view")
+        id = str(run_id)
+        alias = backend_of(id, control.durable_aliases())
+        if alias is None:
+            raise Http404("There is no such run.")
+        newest = find_runs(RunFilter(limit=MOST_LOOKED_AT), [alias])
+        if id not in {run.id for run in newest}:
+            newest = [*newest, *find_runs(RunFilter(run_id=id), [alias])]
+        found = grid_of(id, newest, control.database_of(alias))
+        context = {
+            "title": "Runs by step",
+            "run_id": id,
+            "run_url": self._url("change", id),
+            "runs_url": self._url("changelist"),
+            "looked_at": MOST_LOOKED_AT,
+            "steps": [cells.line(step) for step in found.steps],
+            "rows": [self._grid_row(run, row, found.steps) for run, row in found.rows],
+        }
+        return self._page(request, "grid", context)
+
+    def _grid_row(
+        self, run: RunRecord, row: Sequence[Cell | None], steps: Sequence[str]
+    ) -> dict[str, Any]:
+        return {
+            "id": run.id,
+            "address": self._url("change", run.id),
+            "enqueued": cells.moment(run.enqueued_at),
+            "status": str(run.status),
+            "cells": [
+                cell and {
+                    "style": cell.style,
+                    "told": cell.told,
+                    "label": f"{cells.line(step)} of run {run.id}: {cell.told}",
+                    "address": self._job_link(cell.id),
+                }
+                for cell, step in zip(row, steps, strict=True)
+            ],
+        }  # fmt: skip
 
     def _found(self, object_id: str) -> PipelineRun:
         id = parse_id(object_id)
@@ -133,12 +202,15 @@ class RunAdmin(admin.ModelAdmin):
         }
 
     def _link(self, node: Node) -> str:
-        if node.id is None or not self.admin_site.is_registered(Job):
+        return "" if node.id is None else self._job_link(node.id)
+
+    def _job_link(self, id: str) -> str:
+        if not self.admin_site.is_registered(Job):
             return ""
         opts = Job._meta
         return reverse(
             f"admin:{opts.app_label}_{opts.model_name}_change",
-            args=(node.id,),
+            args=(id,),
             current_app=self.admin_site.name,
         )
 

@@ -9,7 +9,7 @@ from django.db import router
 from django_taskq.benchmark.interrupts import undisturbed
 from django_taskq.exceptions import BenchmarkError
 from django_taskq.jobs.filters import JobFilter
-from django_taskq.models import Rollup
+from django_taskq.models import Rollup, Serving
 from django_taskq.stores.base import Store
 from django_taskq.worker.connections import drop_connections
 
@@ -55,4 +55,5 @@ def clear(store: Store) -> None:
                 f"stay. They are the rows of taskq_job with the backend {store.alias!r}."
             )
     database = store.options.database or router.db_for_write(Rollup)
-    Rollup._default_manager.using(database).filter(backend=store.alias).delete()
+    for kind in (Rollup, Serving):
+        kind._default_manager.using(database).filter(backend=store.alias).delete()

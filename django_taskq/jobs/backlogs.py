@@ -16,11 +16,12 @@ MOST_TENANTS = 50
 
 class BacklogQuery(NamedTuple):
     """Whose backlogs are wanted: these tenants' or else those of some that have ready jobs; with
-    `queue` what they have in it alone.
+    `queue` what they have in it alone. Without `has_workers` no workers are told of.
     """
 
     tenants: tuple[str, ...] | None = None
     queue: str | None = None
+    has_workers: bool = True
 
 
 class Backlog(NamedTuple):

@@ -48,7 +48,10 @@ def fill(alias: str, ready: int) -> None:
     statement = statement.replace("i <= 10000 THEN", f"i > 25000 AND i <= {25000 + ready} THEN")
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        cursor.execute("ANALYZE taskq_job")
+        # As the automatic vacuum would; SQLite has but statistics to bring up to date.
+        cursor.execute(
+            "VACUUM ANALYZE taskq_job" if connection.vendor == "postgresql" else "ANALYZE"
+        )
 
 
 def operate(alias: str) -> Any:
@@ -88,7 +91,7 @@ def pages_of(alias: str, schedule: Any) -> list[str]:
         f"{admin}/queue/{chosen}",
         f"{admin}/queue/{queue}/change/{beneath}",
         f"{admin}/tenant/{chosen}",
-        f"{admin}/tenant/{chosen}&p=150",
+        f"{admin}/tenant/{chosen}&p=300",
         f"{admin}/tenant/{chosen}&q=77",
         f"{admin}/tenant/{tenant}/change/{beneath}",
         f"{admin}/tenant/others/{chosen}",

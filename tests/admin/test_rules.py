@@ -211,7 +211,7 @@ def test_a_list_of_many_rows_takes_no_more_queries_than_one_of_few(
         for capture in captured:
             capture.__exit__(None, None, None)
         queries.append(sum(map(len, captured)))
-    assert len(cells(page, "ready")) == 50
+    assert len(cells(page, "ready")) == 25
     # Two of them are the permissions of a reader who may not do everything.
     assert queries[0] == queries[1] <= 12 + 2
 

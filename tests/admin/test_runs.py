@@ -3,8 +3,14 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from django_taskq import PipelineRun
+from django_taskq.control import database_of
 from tests.admin.pages import SignIn, told
 from tests.pipelines import steps
 from tests.running import run_due
@@ -70,10 +76,17 @@ def test_a_run_is_retried_and_canceled_by_who_may(sign_in: SignIn, alias: str) -
     made = failed_run(alias)
     url = f"{LIST}{made.id}/change/"
     client = sign_in("view_job", "retry_job")
-    assert client.post(url, {"cancel": "1"}).status_code == 403
-    assert told(client.post(url, {"retry": "1"}, follow=True)) == "1 jobs run again."
+    assert client.post(url, {"cancel": "1", "confirmed": "yes"}).status_code == 403
+    assert "failed steps run again" in client.post(url, {"retry": "1"}).content.decode()
+    made.refresh()
+    assert made.status == "FAILED"
+    assert not LogEntry.objects.exists()
+    done = client.post(url, {"retry": "1", "confirmed": "yes"}, follow=True)
+    assert told(done) == "1 jobs run again."
     made.refresh()
     assert made.status == "RUNNING"
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.change_message) == (made.id, "1 jobs run again.")
 
 
 def test_who_may_see_no_jobs_sees_no_runs(sign_in: SignIn, alias: str) -> None:
@@ -87,3 +100,49 @@ def test_an_unknown_run_is_not_found(sign_in: SignIn, alias: str) -> None:
     client = sign_in("view_job")
     assert client.get(f"{LIST}01998d3c-0000-7000-8000-000000000000/change/").status_code == 404
     assert client.get(f"{LIST}nothing/change/").status_code == 404
+
+
+def test_a_grid_shows_the_runs_with_the_same_steps_a_cell_for_each(
+    sign_in: SignIn, alias: str
+) -> None:
+    runs = [failed_run(alias) for _ in range(2)]
+    other = (steps.begin.s([1]) >> steps.double.map()).enqueue(backend=alias)
+    client = sign_in("view_job")
+    url = f"{LIST}{runs[0].id}/grid/"
+    assert f'href="{url}"' in page_of(client, runs[0])
+    with CaptureQueriesContext(connections[database_of(alias)]) as queries:
+        page = client.get(url)
+    assert len(queries) <= 12
+    assert [row["id"] for row in page.context["rows"]] == [runs[1].id, runs[0].id]
+    assert page.context["steps"][:2] == ["begin", "double"]
+    begin, double, *_ = page.context["rows"][0]["cells"]
+    assert (begin["told"], begin["style"]) == ("SUCCESSFUL", "taskq-good")
+    assert double["style"] == "taskq-bad"
+    assert "1 FAILED" in double["told"]
+    assert begin["label"] == f"begin of run {runs[1].id}: SUCCESSFUL"
+    text = page.content.decode()
+    assert "&lt;script&gt;" in text
+    assert "<script>alert" not in text
+    only = client.get(f"{LIST}{other.id}/grid/").context
+    assert [row["id"] for row in only["rows"]] == [other.id]
+
+
+def test_a_grid_is_for_who_may_see_jobs_and_for_runs_that_there_are(
+    sign_in: SignIn, alias: str
+) -> None:
+    made = failed_run(alias)
+    missing = f"{LIST}01998d3c-0000-7000-8000-000000000000/grid/"
+    assert sign_in("view_queue").get(f"{LIST}{made.id}/grid/").status_code == 403
+    reader = Client()
+    reader.force_login(User.objects.create(username="all", is_staff=True, is_superuser=True))
+    assert reader.get(missing).status_code == 404
+
+
+def test_a_list_of_many_runs_takes_few_queries(sign_in: SignIn, alias: str) -> None:
+    for _ in range(15):
+        steps.begin.s([1]).using(backend=alias).enqueue()
+        (steps.begin.s([1]) >> steps.gather).enqueue(backend=alias)
+    client = sign_in("*")
+    with CaptureQueriesContext(connections[database_of(alias)]) as queries:
+        assert client.get(LIST).status_code == 200
+    assert len(queries) <= 8

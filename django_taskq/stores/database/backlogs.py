@@ -22,18 +22,18 @@ from django_taskq.stores.database.reads import worker_of
 from django_taskq.stores.database.window import Triple
 
 # Jobs that are counted of each state but READY.
-MOST_WAITING = 10_000
+MOST_WAITING = 5_000
 
 
 class Counted(NamedTuple):
-    """Some jobs of one state, queue and tenant.
+    """Some jobs of one state, queue and tenant; those without a tenant are others'.
 
     With `is_cut` there may be more of them, with `has_older` older ones.
     """
 
     state: str
     queue: str
-    tenant: str
+    tenant: str | None
     count: int  # type: ignore[assignment]
     oldest_at: datetime | None = None
     is_cut: bool = False
@@ -70,9 +70,9 @@ class BacklogReads:
         tenants = wanted.tenants
         if tenants is None:
             tenants = tuple(self.waiting_tenants(triples, MOST_TENANTS))
-        counted = [*self._waiting(), *self.ready(triples, tenants)]
+        counted = [*self._waiting(tenants, wanted.queue), *self.ready(triples, tenants)]
         newest = place.workers().order_by("-expires_at")[:MOST_WORKERS]
-        workers = tuple(worker_of(worker, now, 0) for worker in newest)
+        workers = tuple(worker_of(row, now, 0) for row in (newest if wanted.has_workers else ()))
         return Backlogs(now, _by_tenant(counted, tenants, wanted.queue), workers)
 
     def triples(self) -> list[Triple]:
@@ -99,25 +99,28 @@ class BacklogReads:
             )
         ]
 
-    def apart(self) -> list[Counted]:
-        """Count what stands in no lane, at most MOST_WAITING jobs of each state."""
+    def apart(self, tenants: Sequence[str], queue: str | None) -> list[Counted]:
+        """Count what stands in no lane, at most MOST_WAITING jobs of each state.
+
+        What is not of these tenants, in this queue, may be told without a tenant.
+        """
         found: list[Counted] = []
         for state, order, more in _STATES:
             jobs = self.place.jobs().filter(state=state, **more).order_by(order)
             rows = jobs.values_list("queue", "tenant", "eligible_at")[:MOST_WAITING]
             sums: dict[tuple[str, str], Counted] = {}
-            for queue, tenant, eligible_at in rows:
-                each = Counted(state, queue, tenant, 1, aware(eligible_at))
-                known = sums.get((queue, tenant))
-                sums[queue, tenant] = each if known is None else known.plus(each)
+            for of_queue, tenant, eligible_at in rows:
+                each = Counted(state, of_queue, tenant, 1, aware(eligible_at))
+                known = sums.get((of_queue, tenant))
+                sums[of_queue, tenant] = each if known is None else known.plus(each)
             found += sums.values()
         return found
 
     def _ready(self) -> Any:
         return self.place.jobs().filter(state=State.READY, is_parked=False)
 
-    def _waiting(self) -> list[Counted]:
-        found = self.apart()
+    def _waiting(self, tenants: Sequence[str], queue: str | None) -> list[Counted]:
+        found = self.apart(tenants, queue)
         totals: dict[str, int] = {}
         for counted in found:
             totals[counted.state] = totals.get(counted.state, 0) + counted.count
@@ -132,13 +135,13 @@ def _by_tenant(
     # Of a state that was counted to its bound anybody may have more.
     cut = {each.state for each in counted if each.is_cut and each.state != State.READY}
     for each in counted:
-        if queue in (None, each.queue) and each.tenant in known:
+        if queue in (None, each.queue) and each.tenant is not None and each.tenant in known:
             parts.setdefault(each.tenant, []).append(each)
     return {tenant: _backlog(found, cut) for tenant, found in parts.items()}
 
 
 def _backlog(found: Sequence[Counted], cut: set[str]) -> Backlog:
-    lanes = [LaneCount(each.queue, each.tenant, each.state, each.count) for each in found]
+    lanes = [LaneCount(each.queue, each.tenant or "", each.state, each.count) for each in found]
     ready = [each for each in found if each.state == State.READY]
     oldest = [each.oldest_at for each in ready if each.oldest_at is not None]
     return Backlog(

@@ -1,7 +1,7 @@
 """Pipeline runs as lists show them: told by the rows of their jobs, which are all there is."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import Case, Count, Max, Min, Q, Value, When
@@ -16,6 +16,27 @@ from django_taskq.stores.database.rows import state_of
 # Tenants of one run that are told.
 MOST_TENANTS = 10
 
+# Find the newest runs, each by one step along the index from the one before. Inputs: the backend
+# and maybe a tenant, twice; how many. Result: their ids.
+_NEWEST = """
+WITH RECURSIVE newest (run_id, place) AS (
+    SELECT (
+        SELECT job.run_id FROM taskq_job AS job
+        WHERE job.backend = %s {of_tenant} AND job.run_id IS NOT NULL
+        ORDER BY job.run_id DESC LIMIT 1
+    ), 1
+    UNION ALL
+    SELECT (
+        SELECT job.run_id FROM taskq_job AS job
+        WHERE job.backend = %s {of_tenant} AND job.run_id IS NOT NULL
+            AND job.run_id < newest.run_id
+        ORDER BY job.run_id DESC LIMIT 1
+    ), newest.place + 1
+    FROM newest WHERE newest.run_id IS NOT NULL AND newest.place < %s
+)
+SELECT run_id FROM newest WHERE run_id IS NOT NULL
+"""
+
 
 class Runs:
     """Reads runs. The newest are found by as many steps along the index of run ids, which are
@@ -27,24 +48,17 @@ class Runs:
 
     def find(self, wanted: RunFilter) -> list[RunRecord]:
         """Return the newest runs that match."""
-        if wanted.run_id is not None:
-            ids = [uuid.UUID(wanted.run_id)]
-        else:
-            ids = list(self._newest(wanted))
+        ids = self._newest(wanted) if wanted.run_id is None else [uuid.UUID(wanted.run_id)]
         read = self._read(ids)
         return [read[id] for id in ids if id in read]
 
-    def _newest(self, wanted: RunFilter) -> Iterator[uuid.UUID]:
-        jobs = self.place.jobs().filter(run_id__isnull=False).order_by("-run_id")
-        if wanted.tenant is not None:
-            jobs = jobs.filter(tenant=wanted.tenant)
-        left = jobs
-        for _ in range(wanted.limit):
-            last = left.values_list("run_id", flat=True).first()
-            if last is None:
-                return
-            yield last
-            left = jobs.filter(run_id__lt=last)
+    def _newest(self, wanted: RunFilter) -> list[uuid.UUID]:
+        of_tenant = "" if wanted.tenant is None else "AND job.tenant = %s"
+        chosen = [self.place.backend, *(() if wanted.tenant is None else (wanted.tenant,))]
+        values: list[Any] = [*chosen, *chosen, wanted.limit]
+        with self.place.connection.cursor() as cursor:
+            cursor.execute(_NEWEST.format(of_tenant=of_tenant), values)
+            return [uuid.UUID(str(id)) for (id,) in cursor.fetchall()]
 
     def _read(self, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, RunRecord]:
         jobs = self.place.jobs().filter(run_id__in=ids).order_by()

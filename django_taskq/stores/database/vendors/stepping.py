@@ -11,34 +11,39 @@ from django_taskq.stores.database.backlogs import MOST_WAITING, BacklogReads, Co
 from django_taskq.stores.database.window import Triple
 
 # Ready jobs that one read counts in the index, and rows that it reads to find the oldest.
-COUNTED, LOOKED_AT = 50_000, 5_000
-LEAST, MOST = 100, 10_000
+COUNTED, LOOKED_AT = 20_000, 500
+LEAST, MOST = 50, 10_000
 # Triples whose tenants are looked for where none are named.
-MOST_RINGS = 4
+MOST_RINGS = 20
 
-# Count what has not ended and stands in no lane. Inputs: the backend four times. Result: (state,
-# queue, tenant, how many, since when the oldest is ready).
+# Count what has not ended and stands in no lane. Inputs: the tenants that are told apart, the queue
+# or NULL for all; the backend four times. Result: (state, tenant, how many, since when the
+# oldest is ready); those of others come together, without a tenant.
 _APART = """
-SELECT state, queue, tenant, COUNT(*), MIN(eligible_at)
+SELECT state, told, COUNT(*), MIN(eligible_at)
 FROM (
-    SELECT * FROM (
-        SELECT state, queue, tenant, eligible_at FROM taskq_job
-        WHERE state = 'SCHEDULED' AND backend = %s ORDER BY due_at LIMIT {most}
-    ) AS scheduled
-    UNION ALL SELECT * FROM (
-        SELECT state, queue, tenant, eligible_at FROM taskq_job
-        WHERE state = 'DEFERRED' AND backend = %s ORDER BY seq LIMIT {most}
-    ) AS deferred
-    UNION ALL SELECT * FROM (
-        SELECT state, queue, tenant, eligible_at FROM taskq_job
-        WHERE state = 'RUNNING' AND backend = %s ORDER BY worker_id LIMIT {most}
-    ) AS running
-    UNION ALL SELECT * FROM (
-        SELECT state, queue, tenant, eligible_at FROM taskq_job
-        WHERE {parked} AND state = 'READY' AND backend = %s ORDER BY parked_for LIMIT {most}
-    ) AS parked
+    SELECT state, eligible_at,
+        CASE WHEN {among} AND queue = COALESCE(%s, queue) THEN tenant END AS told
+    FROM (
+        SELECT * FROM (
+            SELECT state, queue, tenant, eligible_at FROM taskq_job
+            WHERE state = 'SCHEDULED' AND backend = %s ORDER BY due_at LIMIT {most}
+        ) AS scheduled
+        UNION ALL SELECT * FROM (
+            SELECT state, queue, tenant, eligible_at FROM taskq_job
+            WHERE state = 'DEFERRED' AND backend = %s ORDER BY seq LIMIT {most}
+        ) AS deferred
+        UNION ALL SELECT * FROM (
+            SELECT state, queue, tenant, eligible_at FROM taskq_job
+            WHERE state = 'RUNNING' AND backend = %s ORDER BY worker_id LIMIT {most}
+        ) AS running
+        UNION ALL SELECT * FROM (
+            SELECT state, queue, tenant, eligible_at FROM taskq_job
+            WHERE {parked} AND state = 'READY' AND backend = %s ORDER BY parked_for LIMIT {most}
+        ) AS parked
+    ) AS few
 ) AS waiting
-GROUP BY state, queue, tenant
+GROUP BY state, told
 """
 
 # Count the ready jobs of lanes. Inputs: those of `given`; the backend, how many to count; the
@@ -65,6 +70,7 @@ FROM {given}
 
 # Find the first tenants of a ring, each by one step. Inputs: the backend and a triple, twice; most.
 _TENANTS = """
+SELECT tenant FROM (
 WITH RECURSIVE lane (tenant) AS (
     SELECT (
         SELECT job.tenant FROM taskq_job AS job
@@ -81,6 +87,7 @@ WITH RECURSIVE lane (tenant) AS (
     FROM lane WHERE lane.tenant IS NOT NULL
 )
 SELECT tenant FROM lane WHERE tenant IS NOT NULL LIMIT %s
+) AS ring_{number}
 """
 
 
@@ -92,6 +99,12 @@ class SteppingBacklogs(BacklogReads):
 
     in_lanes: ClassVar[str]
     parked: ClassVar[str]
+    # Whether a tenant is among some names.
+    among: ClassVar[str]
+
+    def names(self, tenants: Sequence[str]) -> Any:
+        """Return names as the input of `among`."""
+        raise NotImplementedError
 
     def given(self, lanes: Sequence[tuple[str, int, str, str]]) -> tuple[str, list[Any]]:
         """Return a source of (queue, band, gate, tenant) named `given`, and its inputs."""
@@ -101,14 +114,13 @@ class SteppingBacklogs(BacklogReads):
         """Read a time as such a statement returns it."""
         raise NotImplementedError
 
-    def apart(self) -> list[Counted]:
+    def apart(self, tenants: Sequence[str], queue: str | None) -> list[Counted]:
         """Count what stands in no lane, at most MOST_WAITING jobs of each state."""
-        statement = _APART.format(most=MOST_WAITING, parked=self.parked)
+        statement = _APART.format(most=MOST_WAITING, parked=self.parked, among=self.among)
+        values = [self.names(tenants), queue, *[self.place.backend] * 4]
         return [
-            Counted(state, queue, tenant, count, self.moment(oldest))
-            for state, queue, tenant, count, oldest in self.rows(
-                statement, [self.place.backend] * 4
-            )
+            Counted(state, queue or "", tenant, count, self.moment(oldest))
+            for state, tenant, count, oldest in self.rows(statement, values)
         ]
 
     def ready(self, triples: Sequence[Triple], tenants: Sequence[str]) -> list[Counted]:
@@ -133,11 +145,15 @@ class SteppingBacklogs(BacklogReads):
 
     def waiting_tenants(self, triples: Sequence[Triple], most: int) -> list[str]:
         """Return the first tenants of each of the first rings."""
-        statement = _TENANTS.format(ready=f"{self.in_lanes} AND job.backend = %s")
-        found: set[str] = set()
-        for triple in triples[:MOST_RINGS]:
-            values = [*[self.place.backend, *triple] * 2, most]
-            found.update(tenant for (tenant,) in self.rows(statement, values))
+        ready = f"{self.in_lanes} AND job.backend = %s"
+        rings = triples[:MOST_RINGS]
+        if not rings:
+            return []
+        parts = [_TENANTS.format(ready=ready, number=number) for number in range(len(rings))]
+        values: list[Any] = []
+        for triple in rings:
+            values += [*[self.place.backend, *triple] * 2, most]
+        found = {tenant for (tenant,) in self.rows(" UNION ALL ".join(parts), values)}
         return sorted(found)[:most]
 
     def rows(self, statement: str, values: Any) -> list[Any]:

@@ -17,6 +17,7 @@ class PostgresqlBacklogs(SteppingBacklogs):
     """Counts with a statement each."""
 
     parked: ClassVar[str] = "is_parked"
+    among: ClassVar[str] = "tenant = ANY (%s::text[])"
     in_lanes: ClassVar[str] = "job.state = 'READY' AND NOT job.is_parked"
 
     def triples(self) -> list[Triple]:
@@ -24,6 +25,10 @@ class PostgresqlBacklogs(SteppingBacklogs):
         # The first row stands before them all.
         statement = f"{TRIPLES} SELECT queue, band, gate FROM triple WHERE band >= 0"
         return [Triple(*row) for row in self.rows(statement, {"backend": self.place.backend})]
+
+    def names(self, tenants: Sequence[str]) -> Any:
+        """Return names as an array."""
+        return literal(list(tenants), "text")
 
     def given(self, lanes: Sequence[tuple[str, int, str, str]]) -> tuple[str, list[Any]]:
         """Return a source of lanes, and its inputs."""

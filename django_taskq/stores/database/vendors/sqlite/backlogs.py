@@ -51,11 +51,16 @@ class SqliteBacklogs(SteppingBacklogs):
     """Counts with a statement each."""
 
     parked: ClassVar[str] = "is_parked = 1"
+    among: ClassVar[str] = "tenant IN (SELECT value FROM json_each(%s))"
     in_lanes: ClassVar[str] = "job.is_parked = 0 AND job.state = 'READY'"
 
     def triples(self) -> list[Triple]:
         """Return the queues, bands and gates with ready jobs."""
         return [Triple(*row) for row in self.rows(_TRIPLES, [self.place.backend] * 4)]
+
+    def names(self, tenants: Sequence[str]) -> Any:
+        """Return names as JSON."""
+        return json.dumps(list(tenants))
 
     def given(self, lanes: Sequence[tuple[str, int, str, str]]) -> tuple[str, list[Any]]:
         """Return a source of lanes, and its inputs."""
