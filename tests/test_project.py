@@ -53,7 +53,7 @@ def test_an_unknown_key_is_refused_with_those_there_are(key: Any) -> None:
     (message,) = checked({key: {}})
     assert (message.id, message.hint) == (
         "django_taskq.E008",
-        "Remove it, or use one of MIDDLEWARE, MONITORING, SCHEDULES, WORKERS.",
+        "Remove it, or use one of MASKED_ARGUMENTS, MIDDLEWARE, MONITORING, SCHEDULES, WORKERS.",
     )
     assert f"TASKQ[{key!r}] is not a key of TASKQ." in message.msg
 

@@ -65,7 +65,7 @@ class JobAdmin(OverviewPage, FailurePages, JobColumns, JobDetails, JobPayloads):
     )
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    list_per_page = 100
+    list_per_page = 50
     list_max_show_all = 0
     paginator = CappedPaginator
 

@@ -42,11 +42,11 @@ class JobsPanel(admin.ModelAdmin):
         """Return what the metadata of the jobs to show have as `about`; by default `about(obj)`."""
         return about(obj)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         """Add the panel to the page of an object that there is already."""
         fields = super().get_readonly_fields(request, obj)
         is_shown = obj is not None and deeds.may(request, "view_job")
-        return (*fields, FIELD) if is_shown else fields
+        return (*fields, FIELD) if is_shown else tuple(fields)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Put the panel into a section of its own, the last one."""

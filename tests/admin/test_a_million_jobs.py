@@ -1,8 +1,9 @@
 """The pages of the admin beside a million jobs."""
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
-from time import perf_counter
+from time import perf_counter, process_time
 
 import pytest
 from django.db import connections
@@ -94,9 +95,11 @@ def test_every_page_is_fast_beside_a_million_jobs(
         f"{LIST}{id}/change/",
         f"{LIST}failures/?{database}&days=30",
     ]  # fmt: skip
+    # SQLite works inside this process, whose own time other processes do not stretch.
+    clock = process_time if connection.vendor == "sqlite" else perf_counter
     bad = {}
     for page in pages:
-        took = min(_time(client, page) for _ in range(3))
+        took = min(_time(client, page, clock) for _ in range(3))
         count = _count(client, page)
         sys.stdout.write(f"{1000 * took:6.0f} ms {count:3} queries  {page}\n")
         if took > MOST_SECONDS or count > MOST_QUERIES:
@@ -126,10 +129,10 @@ def test_a_step_of_a_sweep_is_short_beside_a_million_jobs(sign_in: SignIn, alias
     assert longest < 3.0
 
 
-def _time(client: Client, page: str) -> float:
-    start = perf_counter()
+def _time(client: Client, page: str, clock: Callable[[], float]) -> float:
+    start = clock()
     assert client.get(page).status_code == 200
-    return perf_counter() - start
+    return clock() - start
 
 
 def _count(client: Client, page: str) -> int:
