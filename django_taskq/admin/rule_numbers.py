@@ -92,12 +92,8 @@ def tenant_page(aliases: Sequence[str], tenants: Sequence[str] | None) -> Tenant
 
     def look(store: Store) -> tuple[Backlogs, Served]:
         backlogs = store.backlogs(wanted)
-        since = backlogs.now - GIVEN_OVER
-        if queue is not None:
-            # What they were given is of all queues together: the page of one does not show it.
-            return backlogs, Served(since)
         names = list(backlogs.by_tenant) if tenants is None else tenants
-        return backlogs, store.servings(since, names)
+        return backlogs, store.servings(backlogs.now - GIVEN_OVER, names)
 
     found, silent = asked(aliases, look)
     workers = tuple(
