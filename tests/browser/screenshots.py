@@ -30,11 +30,12 @@ LONGEST = 120.0
 
 
 class Shot(NamedTuple):
-    """A picture: its name, and the path of its page or the links that lead to it."""
+    """A picture: its name, its page, a link on that to follow, and what stands at its top."""
 
     name: str
     path: str
     follow: str = ""
+    top: str = ""
     is_dark: bool = False
     is_narrow: bool = False
 
@@ -49,7 +50,7 @@ SHOTS = (
     Shot("queues", f"{APP}/queue/"),
     Shot("tenants", f"{APP}/tenant/"),
     Shot("workers", f"{APP}/worker/"),
-    Shot("schedule", f"{APP}/schedule/", follow="#result_list tbody th a"),
+    Shot("schedule", f"{APP}/schedule/", "#result_list tbody th a", top=".field-next_runs"),
     Shot("run", f"{APP}/run/", follow=f"#content a[href*='{APP}/run/']"),
 )
 
@@ -117,6 +118,8 @@ def show(page: Page, shot: Shot) -> None:
     if shot.follow:
         page.locator(shot.follow).first.click()
         page.wait_for_load_state("networkidle")
+    if shot.top:
+        page.locator(shot.top).evaluate("each => each.scrollIntoView()")
 
 
 def keep(taken: bytes, path: Path) -> int:
