@@ -26,7 +26,7 @@ MOST_NAMES = 5
 
 
 class Subject(StrEnum):
-    """What a piece of advice is about; `judged` are those that health has reasons for."""
+    """What a piece of advice is about."""
 
     UNSERVED = "unserved"
     BACKLOG = "backlog"
@@ -39,6 +39,7 @@ class Subject(StrEnum):
     DATABASE = "database"
 
 
+# Those that health judges by itself.
 JUDGED = frozenset({Subject.UNSERVED, Subject.BACKLOG, Subject.STALLED})
 
 

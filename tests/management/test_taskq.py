@@ -174,25 +174,6 @@ def test_health_passes_while_an_idle_worker_lives_and_fails_without_one(alias: s
 
 
 @on_each_database
-def test_health_warns_of_what_is_no_reason_to_fail(alias: str) -> None:
-    call("tenant", "pause", "acme", "--backend", alias)
-    with running(alias):
-        words = ("taskq", "health", "--backend", alias)
-        wait_until(lambda: call(*words).status == 0, what="health")
-        tasks.nothing.using(backend=alias, tenant="acme").enqueue()
-        called, report = call(*words), call(*words, "--format", "json").json
-        alone = call(*words, "--host")
-    sentence = (
-        "Jobs are ready of tenants that are paused: acme. "
-        "Let one go on: manage.py tenant resume acme"
-    )
-    assert called.status == 0
-    assert called.out.splitlines()[-1] == f"warning in {alias}: {sentence}"
-    assert report["backends"][alias]["warnings"] == [sentence]
-    assert "warning" not in alone.out
-
-
-@on_each_database
 def test_stats_tell_the_memory_and_the_supervisor_of_a_worker(alias: str) -> None:
     store = store_of(alias)
     store.join(WorkerInfo("host:1:ab", "host:1", "host", 1, supervisor_pid=4700))
