@@ -102,7 +102,7 @@ class RuleAdmin(admin.ModelAdmin):
     ) -> Any:
         """Return a row, with its numbers on its own page."""
         row: Any = super().get_object(request, object_id, from_field)
-        if row is not None and request.method == "GET" and places.is_own_page(request):
+        if row is not None and places.is_own_page(request):
             row.silent = list(self.show_numbers([row], request).silent.values())
             self.show_parts(row, request)
         return row
@@ -120,8 +120,16 @@ class RuleAdmin(admin.ModelAdmin):
         """Return the parts of the form, and for a stored row how it stands."""
         parts: list[Any] = [(None, {"fields": self.edited})]
         if obj is not None:
-            parts.append(("Now", {"fields": self.seen}))
+            parts.append(("Now", {"fields": self._without_switch(request, self.seen)}))
         return parts
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Return the columns; the button is for who may press it."""
+        return self._without_switch(request, self.list_display)
+
+    def _without_switch(self, request: HttpRequest, names: Sequence[Any]) -> list[Any]:
+        may_switch = self.has_change_permission(request)
+        return [name for name in names if name != "switch" or may_switch]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep the name: under another one the old name would be without its limits, unseen."""

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import pytest
@@ -116,17 +116,24 @@ def test_every_page_of_operators_is_fast_and_asks_little(
     client = sign_in("*")
     slow = {}
     for page in pages_of(alias, schedule):
-        times = [_time(client, page) for _ in range(3)]
+        wall, processor = (
+            min(times) for times in zip(*(_time(client, page) for _ in range(3)), strict=True)
+        )
         with counted() as queries:
             assert client.get(page).status_code == 200
-        took = min(times)
-        sys.stdout.write(f"{1000 * took:6.0f} ms {queries[0]:3} queries  {page}\n")
+        sys.stdout.write(
+            f"{1000 * wall:6.0f} ms {1000 * processor:6.0f} ms of this process "
+            f"{queries[0]:3} queries  {page}\n"
+        )
+        # SQLite works in this process, which says more on a machine that others use too.
+        took = processor if connections[database_of(alias)].vendor == "sqlite" else wall
         if took > MOST_SECONDS or queries[0] > MOST_QUERIES:
             slow[page] = took, queries[0]
     assert not slow
 
 
-def _time(client: Client, page: str) -> float:
-    start = perf_counter()
+def _time(client: Client, page: str) -> tuple[float, float]:
+    """Return the seconds that a page takes, on the clock and of the processor."""
+    start, used = perf_counter(), process_time()
     assert client.get(page).status_code == 200
-    return perf_counter() - start
+    return perf_counter() - start, process_time() - used
