@@ -38,6 +38,9 @@ class JobsPanel(admin.ModelAdmin):
 
     jobs_in_panel = 10
 
+    class Media:
+        css = {"all": ("django_taskq/taskq.css",)}
+
     def jobs_about(self, obj: Model) -> str:
         """Return what the metadata of the jobs to show have as `about`; by default `about(obj)`."""
         return about(obj)

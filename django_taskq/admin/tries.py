@@ -15,13 +15,15 @@ LONGEST_LOG = 17_000
 def tries_of(job: Job) -> list[Attempt]:
     """Return the kept tries of a job, the last first, one more than MOST_TRIES at most.
 
-    The job remembers them: its page shows them twice.
+    The job remembers them: its page shows them twice. One that was never claimed has none.
     """
     known: list[Attempt] | None = getattr(job, "_tries_of_page", None)
+    if known is None and not job.attempt:
+        known = []
     if known is None:
         tries = Attempt._default_manager.using(job._state.db).filter(job_id=job.pk)
         known = list(tries.order_by("-attempt")[: MOST_TRIES + 1])
-        job._tries_of_page = known  # type: ignore[attr-defined]
+    job._tries_of_page = known  # type: ignore[attr-defined]
     return known
 
 

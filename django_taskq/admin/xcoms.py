@@ -17,6 +17,9 @@ _ROW = '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><
 
 def table_of(job: Job) -> SafeString | str:
     """Return what the attempts of a job pushed, the last value first, as a table."""
+    if not job.attempt:
+        # Nobody has run it, so that nobody has pushed anything.
+        return cells.NOTHING
     rows = XCom._default_manager.using(job._state.db).filter(job_seq=job.pk).order_by("-pk")
     kept = list(rows[: MOST_VALUES + 1])
     if not kept:

@@ -1,5 +1,6 @@
 """The pages of the admin beside a million jobs."""
 
+import re
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -37,6 +38,8 @@ FILL = """
 """
 MOST_SECONDS = 0.15
 MOST_QUERIES = 12
+# The first 10,000 jobs on the way of a list, named one by one, take as many.
+MOST_BLOCKS = 12_000
 KINDS = {
     "postgresql": {
         "uuid": "(lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0')"
@@ -105,6 +108,44 @@ def test_every_page_is_fast_beside_a_million_jobs(
         if took > MOST_SECONDS or count > MOST_QUERIES:
             bad[page] = took, count
     assert not bad
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(500)
+def test_no_list_reads_the_whole_table_on_postgresql(sign_in: SignIn) -> None:
+    connection = connections["postgresql"]
+    with connection.cursor() as cursor:
+        filled = FILL.format(**KINDS["postgresql"]).replace("ALIAS", "postgresql")
+        cursor.execute(filled)
+        cursor.execute("ANALYZE taskq_job")
+    client = sign_in("*")
+    bad = {}
+    for state in ("", "&state=SUCCESSFUL", "&state=FAILED", "&state=READY", "&state=SCHEDULED"):
+        for chosen in (
+            "", "tenant=nobody", "error=KeyError", "q=nobody", "time=hour", "schedule=5",
+            "worker=w", "about=x:5", "from=2026-01-05&to=2026-01-05&tenant=nobody",
+        ):  # fmt: skip
+            page = f"{LIST}?database=postgresql{state}&{chosen}"
+            with CaptureQueriesContext(connection) as captured:
+                client.get(page)
+            plans = [_plan(query["sql"]) for query in captured if "taskq_job" in query["sql"]]
+            blocks = max(map(_blocks, plans))
+            sys.stdout.write(f"{blocks:6} blocks  {page}\n")
+            if blocks > MOST_BLOCKS or any("Seq Scan on taskq_job" in plan for plan in plans):
+                bad[page] = plans
+    assert not bad
+
+
+def _plan(sql: str) -> str:
+    with connections["postgresql"].cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {sql}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def _blocks(plan: str) -> int:
+    """Return how many blocks a statement touched, in the cache or not."""
+    found = re.search(r"Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?", plan)
+    return 0 if found is None else sum(int(count or 0) for count in found.groups())
 
 
 @pytest.mark.benchmark

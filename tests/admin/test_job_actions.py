@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import django
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
@@ -103,6 +104,25 @@ def test_delete_asks_first_and_takes_only_ended_jobs(sign_in: SignIn, alias: str
     assert "1 job deleted." in told(page)
     assert [str(id) for id in rows(alias).values_list("public_id", flat=True)] == [ready]
     assert LogEntry.objects.get().is_deletion()
+
+
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="A row's page has actions from 6.1 on.")
+def test_an_action_on_a_jobs_own_page_asks_and_leads_back_to_it(
+    sign_in: SignIn, alias: str
+) -> None:
+    failed = tasks.fail.using(backend=alias).enqueue().id
+    run_due(alias)
+    client = sign_in("view_job", "retry_job")
+    page, pk = f"{LIST}{failed}/change/", rows(alias).get().pk
+    assert 'value="retry_jobs"' in client.get(page).content.decode()
+    chosen = {"CHANGE_FORM-action": "retry_jobs", "_selected_action": [pk], "index": "0"}
+    asked = client.post(page, chosen)
+    assert "1 job was selected." in asked.content.decode()
+    assert get_job(failed, alias).state == "FAILED"
+    answer = {"action": "retry_jobs", "confirmed": "yes", "job_page": "yes", "index": "0"}
+    done = client.post(asked.context["address"], {**answer, "_selected_action": [pk]}, follow=True)
+    assert done.redirect_chain[-1][0] == page
+    assert get_job(failed, alias).state == "READY"
 
 
 ACTIONS = {
