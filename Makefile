@@ -16,7 +16,7 @@ CODE := django_taskq tests example_project manage.py
 STATIC := DJANGO_SETTINGS_MODULE=tests.settings_static PYTHONPATH=.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint types imports migrations pytest soak bench plots docs format constraints clean
+.PHONY: help demo serve test lint types imports migrations pytest screenshots soak bench plots docs format constraints clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
@@ -34,6 +34,7 @@ serve: $(STAMP) ## serve the example project with its worker
 
 test: ## lint, types, import contract, missing migrations, then all tests
 	@$(MAKE) --no-print-directory lint types imports migrations
+	@sh .ci/chromium.sh || true
 	@$(MAKE) --no-print-directory pytest
 
 lint: $(STAMP) ## check style and formatting
@@ -65,6 +66,10 @@ plots: $(STAMP) ## measure fairness and limits, draw the plots, fill the tables 
 docs: $(STAMP) ## build the documentation into docs/_build
 	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+screenshots: $(STAMP) ## take the pictures of the guide anew, in Chromium
+	@sh .ci/chromium.sh
+	@$(PYTHON) -m tests.browser.screenshots
 
 format: $(STAMP) ## format the code and mend what can be mended
 	@$(BIN)/ruff check --fix-only $(wildcard $(CODE))

@@ -31,3 +31,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
     ]
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say plainly, and last, that the browser tests did not run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum(report.nodeid.startswith("tests/browser/") for report in skipped)
+    if count:
+        terminalreporter.write_line(
+            f"NOT RUN: {count} browser tests, for want of Chromium (Debian's package `chromium`). "
+            "The pages of the admin were not tried in a browser.",
+            yellow=True,
+            bold=True,
+        )

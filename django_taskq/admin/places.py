@@ -67,3 +67,9 @@ def database_of_page(request: HttpRequest) -> str:
         if Job._default_manager.using(name).filter(public_id=UUID(id)).exists()
     )
     return next(found, held[0])
+
+
+def is_own_page(request: HttpRequest) -> bool:
+    """Tell whether the page is a row's own, not its history or the question of its deletion."""
+    match = request.resolver_match
+    return match is None or (match.url_name or "").endswith("_change")

@@ -100,9 +100,9 @@ class RuleAdmin(admin.ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """Return a row with its numbers."""
+        """Return a row, with its numbers on its own page."""
         row: Any = super().get_object(request, object_id, from_field)
-        if row is not None:
+        if row is not None and places.is_own_page(request):
             row.silent = list(self.show_numbers([row], request).silent.values())
             self.show_parts(row, request)
         return row

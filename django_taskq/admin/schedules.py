@@ -85,9 +85,9 @@ class ScheduleAdmin(SchedulePages):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Schedule | None:
-        """Return a schedule with its latest ticks, and links for who may see jobs."""
+        """Return a schedule; on its own page with its latest ticks, and links to jobs."""
         row: Any = super().get_object(request, object_id, from_field)
-        if row is not None:
+        if row is not None and places.is_own_page(request):
             row.ticks_shown = latest_ticks(row, SHOWN_TICKS)
             row.backfills_shown = _backfills_of(row)
             row.has_links = may_see_jobs(self.admin_site, request)
