@@ -163,6 +163,7 @@ class DurablePlace(DatabasePlace):
     def open(self, clock: FrozenClock | None = None, **options: Any) -> Store:
         """Return a new store under an alias of its own, or under one that is given."""
         alias = options.pop("alias", None) or new_alias()
+        is_begun = options.pop("is_begun", True)
         read = Options(database=self.database, **options)
         rows = PairedRows(alias, read, clock=clock)
         line = PairedRedis(
@@ -175,10 +176,11 @@ class DurablePlace(DatabasePlace):
             clock=None if clock is None else lambda: clock.at,
         )
         store = DurableStore(alias, read, rows=rows, line=line)
-        # As the first worker does, until all is known to be handed over.
-        store.epoch.restore()
-        while store.sweep() <= STROLL:
-            pass
+        if is_begun:
+            # As the first worker does, until all is known to be handed over.
+            store.epoch.restore()
+            while store.sweep() <= STROLL:
+                pass
         return store
 
     def force(self, store: Any, id: str, state: State) -> None:

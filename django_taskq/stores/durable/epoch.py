@@ -25,6 +25,7 @@ class Epoch:
 
     def __init__(self, alias: str, numbers: Numbers, ground: Ground) -> None:
         self.number: int | None = None
+        self._has_begun = False
         self._alias = alias
         self._numbers = numbers
         self._ground = ground
@@ -62,6 +63,18 @@ class Epoch:
             if not self.restore() and self.number == before:
                 raise
         return call()
+
+    def begin_first(self) -> None:
+        """Begin an epoch where none ever was, for whoever hands over before there is a worker.
+
+        Asked once by each process. It goes by no number for that: only who claims has to.
+        """
+        if self._has_begun or self.number is not None:
+            return
+        if not self._numbers.read():
+            self.restore()
+            self.number = None
+        self._has_begun = True
 
     def current(self) -> int:
         """Return the number that this process goes by; that of the database where it has none."""

@@ -39,12 +39,18 @@ class Handover:
     """
 
     def __init__(
-        self, alias: str, rows: Rows, line: Line, outages: tuple[type[Exception], ...]
+        self,
+        alias: str,
+        rows: Rows,
+        line: Line,
+        outages: tuple[type[Exception], ...],
+        begin_first: Callable[[], None],
     ) -> None:
         self._alias = alias
         self._rows = rows
         self._line = line
         self._outages = outages
+        self._begin_first = begin_first
         self._breaker = Breaker()
         self._probe = Probe(line.ask, outages, self._hear)
         self._collected = threading.local()
@@ -141,6 +147,10 @@ class Handover:
             over = (key for key, due_at in self._withdrawn.items() if due_at <= now)
             return list(islice(chain(self._owed, over), limit))
 
+    def close(self) -> None:
+        """Look for no answer any more; the next failure begins to."""
+        self._probe.stop()
+
     def _guarded[T](self, call: Callable[[], T]) -> T | None:
         if not self._breaker.may_try():
             return None
@@ -193,6 +203,7 @@ class Handover:
             self.pay(FEW)
 
     def _give_new(self, ids: Sequence[str]) -> None:
+        self._begin_first()
         # No lock, which would be written and flushed: they were not there a moment ago.
         for jobs in self._rows.read(ids):
             self._line.give(jobs, is_locked=False)

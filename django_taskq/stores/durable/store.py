@@ -62,7 +62,7 @@ class DurableStore(Store):
         self.epoch = epoch = Epoch(alias, rows.epochs, line.epochs)
         rows.expect(epoch.of)
         line.expect(lambda: epoch.number)
-        self.handover = handover = Handover(alias, rows, line, line.outages)
+        self.handover = handover = Handover(alias, rows, line, line.outages, epoch.begin_first)
         self._claimed = claimed = Claimed(lambda seqs: handover.ask(lambda: line.look(seqs)))
         self._attempts = Attempts(rows, line, handover, claimed, epoch.is_over_for)
         self._changes = Changes(rows, line, handover)
@@ -302,6 +302,7 @@ class DurableStore(Store):
 
     def close(self) -> None:
         """Give up what rows and line hold open."""
+        self.handover.close()
         self.line.close()
         self.rows.close()
 

@@ -24,7 +24,7 @@ from django_taskq.stores.redis.codec import (
     write_seq,
     write_spec,
 )
-from django_taskq.stores.redis.scripts import Argument, Scripts
+from django_taskq.stores.redis.scripts import Scripts
 
 # What the script is told of a job.
 type Given = tuple[str, str, str, int, str, str, Sequence[str]]
@@ -56,10 +56,8 @@ class Handing:
     def free(self, worker_id: str, fences: Sequence[Fence], *, is_limited: bool) -> None:
         """Take jobs that have ended out of the hand of a worker."""
         for chunk in batched(fences, CHUNK):
-            arguments: list[Argument] = []
-            for seq, attempt in chunk:
-                arguments += (write_seq(seq), attempt)
-            self._scripts.run("free", worker_id, int(is_limited), *arguments)
+            told = json.dumps([(write_seq(seq), str(attempt)) for seq, attempt in chunk])
+            self._scripts.run("free", worker_id, int(is_limited), told)
 
     def look(self, keys: Sequence[int | str]) -> dict[int, Hold]:
         """Return where jobs stand that are here, by number; asked by numbers or public ids."""

@@ -117,6 +117,14 @@ def test_a_claim_asks_no_database_and_its_row_stays_as_it_was(store: Any) -> Non
     assert seen.claimed_at == claimed.claimed_at
 
 
+def test_the_first_job_of_all_is_handed_over_before_there_is_a_worker(place: DurablePlace) -> None:
+    store = place.open(is_begun=False)
+    id = insert(store)
+    join(store)
+    assert (claim_one(store).id, record(store, id).attempt) == (id, 1)
+    store.close()
+
+
 @pytest.mark.parametrize("count", [1, 50])
 def test_plain_successes_are_few_statements(store: Any, count: int) -> None:
     ids = insert_many(store, count)

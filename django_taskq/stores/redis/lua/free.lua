@@ -3,19 +3,19 @@
 --
 -- ARGV[2]  the worker
 -- ARGV[3]  '1' where the end of any job may let another one start
--- ARGV[4]  two for each: seq, attempt
+-- ARGV[4]  a JSON list: seq and attempt of each, as texts
 --
 -- Returns how many it held.
 
 local worker = ARGV[2]
 local keys, ids, seqs = {}, {}, {}
-for at = 4, #ARGV, 2 do
-  local seq = ARGV[at]
+for _, fence in ipairs(cjson.decode(ARGV[4])) do
+  local seq, attempt = unpack(fence)
   local key = P .. 'job:' .. seq
   local job = redis.call(
     'HMGET', key, 'state', 'attempt', 'worker', 'lane', 'task', 'id', 'cancel', 'schedule'
   )
-  if job[1] == 'RUNNING' and job[2] == ARGV[at + 1] and job[3] == worker then
+  if job[1] == 'RUNNING' and job[2] == attempt and job[3] == worker then
     keys[#keys + 1] = key
     ids[#ids + 1] = job[6]
     seqs[#seqs + 1] = seq
