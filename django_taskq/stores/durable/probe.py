@@ -33,7 +33,7 @@ class Probe:
     def start(self) -> None:
         """Begin to ask, unless that is under way."""
         with self._lock:
-            if self._thread is None or not self._thread.is_alive():
+            if self._thread is None or not self._thread.is_alive() or self._over.is_set():
                 self._over.clear()
                 self._thread = threading.Thread(target=self._run, name="taskq-probe", daemon=True)
                 self._thread.start()
@@ -48,5 +48,8 @@ class Probe:
                 self._ask()
             except self._outages:
                 continue
+            with self._lock:
+                # Whoever meets the next failure starts another one.
+                self._thread = None
             self._on_answer()
             return

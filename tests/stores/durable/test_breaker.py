@@ -71,10 +71,11 @@ def test_who_waits_for_an_answer_waits_for_less_than_a_second() -> None:
 
 def test_a_probe_asks_until_there_is_an_answer_and_tells_of_it_once() -> None:
     answers = iter([OSError("no"), OSError("no"), None])
-    heard = threading.Event()
+    heard, has_begun = threading.Event(), threading.Event()
     asked = []
 
     def ask() -> None:
+        assert has_begun.wait(10)
         asked.append(threading.current_thread().name)
         answer = next(answers)
         if answer is not None:
@@ -83,6 +84,7 @@ def test_a_probe_asks_until_there_is_an_answer_and_tells_of_it_once() -> None:
     probe = Probe(ask, (OSError,), heard.set, every=0.001)
     probe.start()
     probe.start()
+    has_begun.set()
     wait_until(heard.is_set, what="the probe to tell of the answer")
     assert asked == ["taskq-probe"] * 3
 
