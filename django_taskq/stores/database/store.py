@@ -95,6 +95,7 @@ class DatabaseStore(Store):
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
         self._ripples = ripples = chosen.ripples(place, announce)
+        ripples.on_fallen = self.falls.note
         self._attaching = Attaching(place, ripples)
         self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)

@@ -179,6 +179,29 @@ class Depending:
         assert (skipped.state, skipped.failure) == (State.SKIPPED, Failure.DEPENDENCY)
         assert claim_one(store).id == cleaner.id
 
+    def test_what_falls_with_a_cancel_can_be_told_of_once(self, store: Store) -> None:
+        a = spec()
+        b = after(a.id)
+        c = after(b.id)
+        skipped = after(a.id, rule=TriggerRule.ONE_SUCCESS)
+        store.insert([a, b, c, skipped])
+        assert store.falls.take() == []
+        store.cancel([a.id])
+        assert sorted(store.falls.take()) == sorted([b.id, c.id])
+        assert store.falls.take() == []
+
+    def test_what_falls_with_the_end_of_a_job_can_be_told_of(self, store: Store) -> None:
+        join(store)
+        first = insert(store)
+        child = insert_after(store, first)
+        claimed = claim_one(store)
+        store.cancel([first])
+        assert store.falls.take() == []
+        finish(store, failure(claimed))
+        assert store.falls.take() == [child]
+        late = insert_after(store, first)
+        assert store.falls.take() == [late]
+
     def test_a_blocked_job_is_canceled_with_what_waits_for_it(self, store: Store) -> None:
         join(store)
         a = spec()
@@ -228,6 +251,7 @@ class Depending:
         cleaner = insert_after(store, first, child, rule=TriggerRule.ALL_DONE)
         end(store, first, failure)
         store.delete([first])
+        assert store.falls.take() == [child]
         found = record(store, child)
         assert (found.state, found.failure) == (State.CANCELED, Failure.DEPENDENCY)
         assert claim_one(store).id == cleaner
@@ -277,7 +301,9 @@ class GivingUp:
         store.prune(10)
         assert record(store, b.id).is_blocked
         clock.move(120)
+        assert store.falls.take() == []
         store.prune(10)
+        assert sorted(store.falls.take()) == sorted([b.id, cleaner.id])
         for id in (b.id, cleaner.id):
             found = record(store, id)
             assert (found.state, found.failure) == (State.CANCELED, Failure.DEPENDENCY)
