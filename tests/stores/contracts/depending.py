@@ -282,6 +282,43 @@ class Depending:
         assert [state(store, id) for id in (by_id, by_name)] == [State.READY] * 2
         store.close()
 
+    @pytest.mark.parametrize("is_named", [False, True])
+    def test_the_job_that_would_close_a_circle_is_refused(
+        self, place: Place, is_named: bool
+    ) -> None:
+        store = place.open(missing_dependency="wait")
+        join(store)
+        name = "last" if is_named else None
+        last = named(store, "last") if is_named else spec()
+        up = Upstream(task_id=name) if is_named else Upstream(id=last.id)
+        a = spec(origin=Origin(upstreams=(up,)))
+        b = after(a.id)
+        store.insert([a])
+        store.insert([b])
+        closing = last._replace(origin=Origin(upstreams=(Upstream(id=b.id),)))
+        with pytest.raises(InvalidPipeline, match="wait for itself, got a cycle of 3 jobs"):
+            store.insert([free := spec(), closing])
+        assert store.get([free.id, closing.id]) == []
+        assert [state(store, id) for id in (a.id, b.id)] == [State.DEFERRED] * 2
+        # Without the edge that closes it, all of it runs.
+        store.insert([last])
+        for id in (last.id, a.id, b.id):
+            end(store, id)
+        store.close()
+
+    def test_a_circle_through_jobs_that_wait_no_more_is_none(self, place: Place) -> None:
+        store = place.open(missing_dependency="wait")
+        join(store)
+        later = spec()
+        a = after(later.id)
+        b = after(a.id, rule=TriggerRule.ALL_DONE)
+        store.insert([a, b])
+        store.cancel([a.id])
+        end(store, b.id)
+        store.insert([later._replace(origin=Origin(upstreams=(Upstream(id=b.id),)))])
+        assert state(store, later.id) is State.READY
+        store.close()
+
 
 class GivingUp:
     """What becomes of blocked jobs that nobody resumes."""
