@@ -167,30 +167,23 @@ def tell_canceled(changes: Iterable[Change], backend: str) -> None:
 
 
 def tell_fallen(backend: str) -> None:
-    """Send `job_canceled` for jobs that were canceled for what they waited for.
-
-    Rows may be part of a transaction that is open yet: then after its commit.
-    """
+    """Send `job_canceled` for jobs that fell; rows may be part of a transaction that is open."""
     store = store_of(backend)
-    if store.has_edges:
-        tell = partial(take_fallen, store)
-        if store.is_local:
-            tell()
-        else:
-            transaction.on_commit(tell, using=database_of(backend), robust=True)
+    if store.is_local:
+        take_fallen(store)
+    elif store.has_edges:
+        transaction.on_commit(partial(take_fallen, store), using=database_of(backend), robust=True)
 
 
 def take_fallen(store: Store) -> None:
-    """Send `job_canceled` for what this process has canceled so, and committed, up to now.
-
-    Raise what the store raises; the next call tells of the same jobs then.
-    """
+    """Send `job_canceled` for what fell in this process; where that raises, the next call does."""
     fallen = store.falls.take()
-    try:
-        _send_canceled(fallen, store.alias)
-    except store.outages:
-        store.falls.note(fallen)
-        raise
+    if fallen:
+        try:
+            _send_canceled(fallen, store.alias)
+        except store.outages:
+            store.falls.note(fallen)
+            raise
 
 
 def _send_canceled(ids: list[str], backend: str) -> None:
