@@ -1,12 +1,13 @@
 """What callers and operators do with enqueued jobs: wait, look, cancel, retry, requeue."""
 
 from collections.abc import Iterable
+from functools import partial
 from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import TYPE_CHECKING, Any, overload
 
 from asgiref.sync import sync_to_async
-from django.db import connections, router
+from django.db import connections, router, transaction
 from django.tasks import TaskResult, task_backends
 from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
 from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
@@ -161,9 +162,34 @@ def cancel_known(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) 
 def tell_canceled(changes: Iterable[Change], backend: str) -> None:
     """Send `job_canceled` for those of the jobs that a cancel has ended."""
     canceled = [item.id for item in changes if item.after == State.CANCELED != item.before]
-    if job_canceled.has_listeners() and canceled:
+    _send_canceled(canceled, backend)
+    tell_fallen(backend)
+
+
+def tell_fallen(backend: str) -> None:
+    """Send `job_canceled` for jobs that fell; rows may be part of a transaction that is open."""
+    store = store_of(backend)
+    if store.is_local:
+        take_fallen(store)
+    elif store.has_edges:
+        transaction.on_commit(partial(take_fallen, store), using=database_of(backend), robust=True)
+
+
+def take_fallen(store: Store) -> None:
+    """Send `job_canceled` for what fell in this process; where that raises, the next call does."""
+    fallen = store.falls.take()
+    if fallen:
+        try:
+            _send_canceled(fallen, store.alias)
+        except store.outages:
+            store.falls.note(fallen)
+            raise
+
+
+def _send_canceled(ids: list[str], backend: str) -> None:
+    if job_canceled.has_listeners() and ids:
         sender = type(task_backends[backend])
-        for record in store_of(backend).get(canceled):
+        for record in store_of(backend).get(ids):
             job_canceled.send_robust(sender, task_result=result_of(record), duration=None)
 
 
@@ -285,7 +311,9 @@ def check_form(amendment: Amendment) -> str | None:
 
 def delete_many(ids: Iterable[str], backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> int:
     """Delete those of the jobs that have ended, with their history; return how many."""
-    return store_of(backend).delete(_parsed(ids))
+    deleted = store_of(backend).delete(_parsed(ids))
+    tell_fallen(backend)
+    return deleted
 
 
 def durable_aliases() -> list[str]:

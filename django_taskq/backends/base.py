@@ -21,6 +21,7 @@ from django_taskq.backends import naming
 from django_taskq.backends.checking import check_backend
 from django_taskq.backends.upstreams import origin_of
 from django_taskq.backends.validation import check_naming, validate_options, validate_stored
+from django_taskq.control import tell_fallen
 from django_taskq.exceptions import InvalidTaskOption
 from django_taskq.jobs import payload
 from django_taskq.jobs.ids import new_id, parse_id
@@ -28,6 +29,7 @@ from django_taskq.jobs.limits import gate_of
 from django_taskq.jobs.origin import Origin
 from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.unique import Entry, OnDuplicate, unique_key
+from django_taskq.jobs.upstreams import have_upstreams
 from django_taskq.loading import options_of, path_of
 from django_taskq.middleware.headers import gather_headers, senders_of
 from django_taskq.middleware.registry import stacks_of
@@ -135,6 +137,7 @@ class TaskqBackend(BaseTaskBackend):
             return self._existing([(task, spec, inserted)])[0]
         result = self._result(task, spec, inserted)
         task_enqueued.send_robust(type(self), task_result=result)
+        self._tell_fallen([spec])
         return result
 
     def enqueue_many(self, calls: Iterable[Call]) -> list[TaskResult]:
@@ -164,7 +167,13 @@ class TaskqBackend(BaseTaskBackend):
         for (_, _, inserted), result in zip(stored, results, strict=True):
             if inserted.entry is not Entry.EXISTING:
                 task_enqueued.send_robust(type(self), task_result=result)
+        self._tell_fallen(specs)
         return results
+
+    def _tell_fallen(self, specs: Sequence[JobSpec]) -> None:
+        """Tell of jobs that ended at once, since what they wait for was canceled before."""
+        if have_upstreams(specs):
+            tell_fallen(self.alias)
 
     def spec_of(self, task: DjangoTask, args: Iterable[Any], kwargs: Mapping[str, Any]) -> JobSpec:
         """Return the job that `enqueue` would store, for what stores jobs together with rows."""

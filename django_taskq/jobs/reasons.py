@@ -1,5 +1,7 @@
 """Why a job ended or waits, in the words that every store writes alike."""
 
+from collections.abc import Sequence
+
 from django_taskq.jobs.origin import TriggerRule
 from django_taskq.jobs.trigger import Standing
 
@@ -23,6 +25,9 @@ _STANDS = {
     Standing.CANCELED: "was canceled",
     Standing.GONE: "was deleted",
 }
+
+# Jobs of a circle that are named.
+_SHOWN = 5
 
 _PARKED = {SUSPECT: "Waits to run alone, since its worker died while it ran."}
 
@@ -48,6 +53,15 @@ def never_reason(rule: TriggerRule, upstream: str, standing: Standing | None) ->
         return f"The trigger rule {rule} can no longer become true."
     told = f"job {upstream} {_STANDS[standing]}"
     return f"The trigger rule {rule} can no longer become true: {told}."
+
+
+def circle_reason(ids: Sequence[str]) -> str:
+    """Return in sentences why a job ends that waits for itself, by way of others."""
+    shown = ", ".join(ids[:_SHOWN]) + (", and others" if len(ids) > _SHOWN else "")
+    return (
+        f"{len(ids)} jobs waited for one another in a circle, each for the next: {shown}. None of "
+        "them would ever have run."
+    )
 
 
 def _told(upstream: str, standing: Standing | None) -> str:

@@ -8,6 +8,9 @@ from django_taskq.jobs.origin import Upstream
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.unique import unique_key
 
+# Edges between jobs that were there before, among which a circle is looked for at a time.
+MOST_EDGES = 10_000
+
 
 def upstreams_of(spec: JobSpec) -> tuple[Upstream, ...]:
     """Return what a job waits for, each once."""
@@ -77,9 +80,33 @@ def without_rows(backend: str) -> InvalidPipeline:
 
 
 def check_cycles(upstreams: Mapping[int, Iterable[int]]) -> None:
-    """Check that no new job waits for itself, by whatever way. Raise InvalidPipeline.
+    """Check that none of these jobs waits for itself, by whatever way. Raise InvalidPipeline."""
+    left = _stuck(upstreams)
+    if left:
+        raise InvalidPipeline(
+            f"depends_on: expected no job to wait for itself, got a cycle of {len(left)} jobs, or "
+            "behind one. Take one of its edges out."
+        )
 
-    Jobs that were there before cannot wait for new ones, so only these are looked at.
+
+def find_circle(upstreams: Mapping[int, Iterable[int]]) -> list[int]:
+    """Return jobs of which each waits for the next, and the last for the first; none is found
+    where no job waits for itself.
+    """
+    left = _stuck(upstreams)
+    way: dict[int, None] = {}
+    job = min(left, default=0)
+    while left and job not in way:
+        way[job] = None
+        job = min(left[job])
+    walked = list(way)
+    return walked[walked.index(job) :] if walked else []
+
+
+def _stuck(upstreams: Mapping[int, Iterable[int]]) -> dict[int, set[int]]:
+    """Return the jobs in a circle or behind one, with those of their upstreams that are too.
+
+    What is no key waits for nobody.
     """
     left = {job: {up for up in ups if up in upstreams} for job, ups in upstreams.items()}
     below: dict[int, list[int]] = {}
@@ -93,8 +120,4 @@ def check_cycles(upstreams: Mapping[int, Iterable[int]]) -> None:
             left[waiting].discard(job)
             if not left[waiting]:
                 free.append(waiting)
-    if left:
-        raise InvalidPipeline(
-            f"depends_on: expected no job to wait for itself, got a cycle of {len(left)} jobs, or "
-            "behind one. Take one of its edges out."
-        )
+    return left

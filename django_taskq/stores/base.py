@@ -41,6 +41,7 @@ from django_taskq.jobs.unique import Holder
 from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.jobs.workers import Beat, Pulse, WorkerInfo
 from django_taskq.options import Options
+from django_taskq.stores.falls import Falls
 from django_taskq.stores.figures import Figures
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.stores.xcoms import XComs
@@ -55,7 +56,8 @@ class Store(Figures, ABC):
     database of the job rows; a store that is not takes a spec with an id that it has as done.
     `has_edges` says that jobs may wait for others, and so that there are pipelines.
     `outages` are the errors that pass by themselves once what the store stands on answers again.
-    `xcoms` are the values that jobs hand to one another.
+    `xcoms` are the values that jobs hand to one another, `falls` the jobs that this process has
+    canceled for what they waited for: they are of no verb's answer.
     """
 
     is_local: ClassVar[bool] = False
@@ -68,6 +70,7 @@ class Store(Figures, ABC):
     def __init__(self, alias: str, options: Options) -> None:
         self.alias = alias
         self.options = options
+        self.falls = Falls()
 
     def find_obstacle(self) -> str | None:
         """Return in a sentence what keeps a worker from starting here and will not pass by

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from time import monotonic
 
+from django_taskq.control import take_fallen
 from django_taskq.jobs.upkeep import Reaped
 from django_taskq.stores.base import Store
 from django_taskq.worker.loop import LONGEST_PAUSE, told
@@ -95,6 +96,7 @@ class Upkeep:
                 self._on_ready()
         if now >= self._prune_at:
             self._prune_at = now + (0.1 if self._prune() else PRUNE_EVERY)
+        take_fallen(self._store)
         self._tally.hand_over_due(self._store)
         due_at = min(self._refresh_at, self._reap_at, self._catch_up_at, self._prune_at)
         return max(0.0, min(pause, due_at - now))

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from django.db import (
 from django.tasks import task_backends
 from django.tasks.base import TaskError, TaskResultStatus
 
+from django_taskq.control import take_fallen
 from django_taskq.exceptions import TaskqError
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.fence import Fence
@@ -92,6 +94,7 @@ class Recorder:
         self._on_written([Fence(ended.claim.seq, ended.claim.attempt) for ended in batch])
         for ended, state in zip(batch, states, strict=True):
             self._report(ended, state)
+        self._tell_fallen()
 
     def lose(self, claim: Claim, how: str) -> None:
         """Have the store take back an attempt that died with a process of its own; report it."""
@@ -108,6 +111,7 @@ class Recorder:
             report_canceled(self._sender, self._store, [claim.id])
         elif state in ENDED:
             report_lost(self._sender, self._store, [claim.id])
+        self._tell_fallen()
 
     def give_back(self, worker_id: str, fences: Sequence[Fence], ids: Sequence[str | None]) -> int:
         """Have the store take jobs back that were not finished; return how many it took.
@@ -119,7 +123,13 @@ class Recorder:
         ends = zip(ids, states, strict=True)
         canceled = [id for id, state in ends if id is not None and state is State.CANCELED]
         report_canceled(self._sender, self._store, canceled)
+        self._tell_fallen()
         return sum(state is not None for state in states)
+
+    def _tell_fallen(self) -> None:
+        # What is written is not to be written again for that: upkeep tells of them then.
+        with suppress(*self._store.outages):
+            take_fallen(self._store)
 
     def _settled(self, batch: Sequence[Ended], states: list[State | None]) -> list[State | None]:
         refused = [ended.claim.id for ended, state in zip(batch, states, strict=True) if not state]

@@ -20,6 +20,7 @@ from django_taskq.jobs.states import Failure, State
 from django_taskq.jobs.upkeep import Promoted, Reaped
 from django_taskq.models import Worker
 from django_taskq.options import Options
+from django_taskq.stores.falls import Falls
 from django_taskq.worker.upkeep import ARCHIVE_EVERY, ARCHIVE_LIMIT, Upkeep
 from tests.stores.jobs import WORKER, claim, join
 from tests.worker import tasks
@@ -100,6 +101,7 @@ class Rules:
     options = Options()
 
     def __init__(self) -> None:
+        self.falls = Falls()
         self.looks = 0
         self.has_changed = False
 

@@ -232,6 +232,7 @@ def _pruned(alias: str) -> int:
     total = 0
     while count := store.prune(PRUNE_BATCH):
         total += count
+        control.take_fallen(store)
     return total
 
 

@@ -14,7 +14,6 @@ from django_taskq.jobs.states import State
 from django_taskq.jobs.trigger import standing_of
 from django_taskq.jobs.unique import unique_key
 from django_taskq.jobs.upstreams import (
-    check_cycles,
     foreign,
     keys_of,
     pending_key,
@@ -23,6 +22,7 @@ from django_taskq.jobs.upstreams import (
     upstreams_of,
 )
 from django_taskq.models import Dependency
+from django_taskq.stores.database.circles import Circles
 from django_taskq.stores.database.edges import NewEdge
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.ripples import CHUNK, Ripples
@@ -54,6 +54,7 @@ class Attaching:
     def __init__(self, place: Place, ripples: Ripples) -> None:
         self.place = place
         self.ripples = ripples
+        self.circles = Circles(place, ripples)
         self._looked_to = 0
 
     @property
@@ -106,7 +107,12 @@ class Attaching:
         new: dict[int, list[int]] = {job.seq: [] for job in by_id.values() if job.id in own}
         for edge in edges:
             new[edge.downstream_id].append(edge.upstream_id or 0)
-        check_cycles(new)
+        keys = {
+            key: by_id[uuid.UUID(spec.id)].seq
+            for spec, _ in wanted
+            for key in keys_of(self.place.backend, spec)
+        }
+        self.circles.check(new, keys if self.may_wait else {})
         self.ripples.add(edges)
         if decided:
             self.ripples.decide(sorted(decided))
@@ -157,7 +163,10 @@ class Attaching:
         return len(changed)
 
     def catch_up(self, limit: int) -> int:
-        """Decide about jobs whose upstreams have ended, or have come, and nobody told them."""
+        """Decide about jobs whose upstreams have ended, or have come, and nobody told them.
+
+        Those that wait for one another in a circle are canceled.
+        """
         rows = self._edges().filter(
             pk__gt=self._looked_to, counted_as=None, downstream__backend=self.place.backend
         )
@@ -169,11 +178,15 @@ class Attaching:
             for _, downstream, pending, state, is_blocked in page
             if pending is not None or standing_of(state, is_blocked)
         }
-        if not left:
-            return 0
-        waiting = self.place.jobs().filter(state=State.DEFERRED, pk__in=sorted(left))
-        seqs = sorted(waiting.values_list("pk", flat=True))
-        return self.look(seqs)
+        decided = 0
+        if left:
+            waiting = self.place.jobs().filter(state=State.DEFERRED, pk__in=sorted(left))
+            decided = self.look(sorted(waiting.values_list("pk", flat=True)))
+        if self.may_wait:
+            # Each of two that met in open transactions has seen an end of the circle alone.
+            linked = {row[1] for row in page if row[2] or row[3] == State.DEFERRED}
+            decided += self.circles.end(sorted(linked))
+        return decided
 
     def meet(self, specs: Sequence[JobSpec]) -> None:
         """Have those who wait for one of these jobs know that it is there, once that is seen."""

@@ -5,7 +5,7 @@ is wanted: one step along an index for each key, where a grouping would read the
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django_taskq.jobs.states import WAITING
 from django_taskq.models import Job, XCom
@@ -32,7 +32,10 @@ _BY = " AND xcom.pushed_by = %(by)s"
 
 
 class Newest:
-    """Reads the values of a place."""
+    """Reads the values of a place, at most `most` keys at a time."""
+
+    # SQLite takes no more than 500 selects in one.
+    most: ClassVar[int] = 400
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -51,8 +54,8 @@ class Newest:
             by=_BY if by is not None else "",
             now=now,
             waiting=", ".join(f"'{state}'" for state in sorted(WAITING)),
-            spaces=_listed("space", namespaces, values),
-            wanted=_listed("key", keys, values),
+            spaces=self.listed("space", namespaces, values),
+            wanted=self.listed("key", keys, values),
         )
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
@@ -60,6 +63,17 @@ class Newest:
         found = [row for row in rows if row[-1] is not None]
         # The first namespace comes last, over the others.
         return {key: value for _, key, value in sorted(found, key=_place, reverse=True)}
+
+    def listed(self, name: str, texts: Sequence[str], values: dict[str, Any]) -> str:
+        """Return a query for these texts, numbered, and add them to the parameters.
+
+        There is no shorter way that all databases understand.
+        """
+        for number, text in enumerate(texts):
+            values[f"{name}{number}"] = text
+        return " UNION ALL ".join(
+            f"SELECT {number} AS place, %({name}{number})s AS name" for number in range(len(texts))
+        )
 
     def _now(self, values: dict[str, Any]) -> str:
         """Return the present in SQL, and add what it refers to."""
@@ -71,18 +85,6 @@ class Newest:
             return str(sql)
         values["now"] = parameters[0]
         return "%(now)s"
-
-
-def _listed(name: str, texts: Sequence[str], values: dict[str, Any]) -> str:
-    """Return a subquery with these texts, numbered, and add them to the parameters.
-
-    There is no shorter way that all databases understand.
-    """
-    for number, text in enumerate(texts):
-        values[f"{name}{number}"] = text
-    return " UNION ALL ".join(
-        f"SELECT {number} AS place, %({name}{number})s AS name" for number in range(len(texts))
-    )
 
 
 def _quoted(connection: Any, name: str) -> str:

@@ -102,6 +102,8 @@ class Ripples:
         self.expects_edges = False
         # Hears which jobs were moved, in the transaction that moved them.
         self.on_moved: Callable[[Sequence[int]], None] | None = None
+        # Takes the ids of jobs that fell, once that is committed.
+        self.on_fallen: Callable[[Sequence[str]], None] | None = None
 
     def spread(self, seqs: Iterable[int]) -> None:
         """Have those who wait know how these jobs stand now; in the transaction that wrote it."""
@@ -223,11 +225,20 @@ class Ripples:
         if any(move.decision is Decision.RUN for move in ripple.moves.values()):
             self._announce()
         self.tell_moved(sorted(ripple.moves))
+        self.tell_fallen(
+            [locked.rows[seq].id for seq, move in ripple.moves.items() if move.is_canceled]
+        )
 
     def tell_moved(self, seqs: Sequence[int]) -> None:
         """Tell whoever asked for it which jobs were moved; in the transaction that moved them."""
         if seqs and self.on_moved is not None:
             self.on_moved(seqs)
+
+    def tell_fallen(self, ids: Sequence[str]) -> None:
+        """Have it known, once the caller's transaction is committed, which jobs fell."""
+        if ids and self.on_fallen is not None:
+            note = partial(self.on_fallen, ids)
+            transaction.on_commit(note, using=self.place.database, robust=True)
 
     def _columns(
         self, move: Move, rule: TriggerRule, upstream: str, row: Deferred, now: datetime

@@ -91,10 +91,11 @@ class DatabaseStore(Store):
         self._reads = Reads(place)
         self._outlooks = Outlooks(place)
         self._backlogs = chosen.backlogs(place)
-        self.xcoms = DatabaseXComs(place)
+        self.xcoms = DatabaseXComs(place, chosen.newest(place))
         self._wakeups = chosen.wakeups(place, self._reads)
         announce = self._wakeups.announce
         self._ripples = ripples = chosen.ripples(place, announce)
+        ripples.on_fallen = self.falls.note
         self._attaching = Attaching(place, ripples)
         self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)

@@ -132,7 +132,8 @@ class Upkeep:
         with self.place.transaction():
             # Once more under a lock: one of them may have been resumed since.
             locked = blocked.filter(pk__in=seqs).order_by("pk").select_for_update()
-            ended = list(locked.values_list("pk", flat=True))
+            found = dict(locked.values_list("pk", "public_id"))
+            ended = list(found)
             self.place.jobs().filter(pk__in=ended).update(
                 state=State.CANCELED,
                 failure=Failure.DEPENDENCY,
@@ -143,6 +144,7 @@ class Upkeep:
                 blocked_for=None,
                 blocked_at=None,
             )
+            self._ripples.tell_fallen([str(id) for id in found.values()])
             self._ripples.spread(ended)
             self._ripples.look_again(ended)
         return len(seqs)

@@ -19,8 +19,6 @@ from django_taskq.stores.xcoms import XComs
 
 # Rows per statement.
 CHUNK = 1000
-# SQLite takes no more than 500 selects in one.
-KEYS = 400
 
 _COLUMNS = (
     "tenant", "namespace", "key", "value", "pushed_at", "expires_at", "job_id", "attempt",
@@ -33,9 +31,9 @@ type Slot = tuple[str, str, str, int | None]
 class DatabaseXComs(XComs):
     """The values of one backend alias."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, newest: Newest) -> None:
         self.place = place
-        self._newest = Newest(place)
+        self._newest = newest
 
     def push(self, values: Sequence[XCom]) -> None:
         """Store values, as part of the caller's transaction."""
@@ -99,7 +97,7 @@ class DatabaseXComs(XComs):
     ) -> dict[str, str]:
         """Return values as JSON text by key, each from the first namespace that has one."""
         found: dict[str, str] = {}
-        for chunk in batched(dict.fromkeys(keys), KEYS):
+        for chunk in batched(dict.fromkeys(keys), self._newest.most):
             found |= self._newest.under(tenant, namespaces, chunk, by)
         return found
 

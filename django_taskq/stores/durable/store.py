@@ -62,6 +62,7 @@ class DurableStore(Store):
         super().__init__(alias, options)
         self.rows = rows
         self.line = line
+        self.falls = rows.falls
         self._is_filling = False
         self.outages = (*line.outages, EpochLost)
         self.epoch = epoch = Epoch(alias, rows.epochs, line.epochs)

@@ -7,6 +7,7 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import unique_key
 from django_taskq.jobs.upstreams import (
+    MOST_EDGES,
     check_cycles,
     foreign,
     keys_of,
@@ -40,13 +41,46 @@ def check(board: Board, specs: Sequence[JobSpec], backend: str, *, may_wait: boo
                 if within is not None:
                     tenant = specs[within].tenant
                     graph[place].append(within)
+            else:
+                # What was there before stands under its number below zero.
+                graph[place].append(-job.seq)
             if tenant is None:
                 if may_wait:
                     continue
                 raise unknown(backend, spec.tenant, upstream)
             if tenant != spec.tenant:
                 raise foreign(spec, upstream, tenant)
+    if board.graph.pending:
+        _add_below(board, specs, backend, graph)
     check_cycles(graph)
+
+
+def _add_below(
+    board: Board, specs: Sequence[JobSpec], backend: str, graph: dict[int, list[int]]
+) -> None:
+    """Add who waits already for new jobs that wait themselves, and who waits for these."""
+    awaited = [
+        (edge.downstream, place)
+        for place, spec in enumerate(specs)
+        if upstreams_of(spec)
+        for key in keys_of(backend, spec)
+        for edge in board.graph.pending.get(key, ())
+    ]
+    left = []
+    for seq, place in awaited:
+        if board.graph.is_waiting(seq):
+            graph.setdefault(-seq, []).append(place)
+            left.append(seq)
+    seen = set(left)
+    added = 0
+    while left and added < MOST_EDGES:
+        seq = left.pop()
+        for below in board.graph.below(seq):
+            graph.setdefault(-below, []).append(-seq)
+            added += 1
+            if below not in seen:
+                seen.add(below)
+                left.append(below)
 
 
 def attach(board: Board, specs: Sequence[JobSpec], ids: Sequence[str], backend: str) -> None:

@@ -11,6 +11,7 @@ from django_taskq.jobs.rules import Rules
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.states import ENDED, Failure, State
 from django_taskq.options import Options
+from django_taskq.stores.falls import Falls
 from django_taskq.stores.memory.claiming import Claiming
 from django_taskq.stores.memory.graph import Graph
 from django_taskq.stores.memory.hand import Hand
@@ -35,10 +36,11 @@ class Board:
     to wake workers and lower it.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, falls: Falls) -> None:
         self.jobs: dict[str, MemoryJob] = {}
         self.holders: dict[str, MemoryJob] = {}
         self.hands: dict[str, Hand] = {}
+        self.falls = falls
         self.graph = Graph()
         self.newest: dict[tuple[str, str], MemoryJob] = {}
         self.limits = Limits()

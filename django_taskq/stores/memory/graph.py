@@ -82,6 +82,16 @@ class Graph:
         """Have a job wait no more."""
         self._waiting.pop(job.seq, None)
 
+    def is_waiting(self, seq: int) -> bool:
+        """Tell whether a job waits for others."""
+        return seq in self._waiting
+
+    def below(self, seq: int) -> list[int]:
+        """Return the jobs that wait for this one."""
+        return [
+            edge.downstream for edge in self.edges.get(seq, ()) if self.is_waiting(edge.downstream)
+        ]
+
     def drop(self, job: MemoryJob) -> None:
         """Forget a job; those who still wait for it learn that it is gone."""
         seq = job.seq

@@ -44,6 +44,7 @@ def _move(board: Board, job: MemoryJob, move: Move, upstream: str, now: datetime
     elif move.is_canceled:
         job.failure, job.reason = Failure.DEPENDENCY, final_reason(upstream, standing)
         board.end(job, State.CANCELED, now)
+        board.falls.note([job.spec.id])
 
 
 def _let_run(board: Board, job: MemoryJob, now: datetime) -> None:

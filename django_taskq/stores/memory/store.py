@@ -74,7 +74,7 @@ class MemoryStore(Store):
         super().__init__(alias, options)
         self._clock = clock
         self._lock = threading.Lock()
-        self._board = Board(options)
+        self._board = Board(options, self.falls)
         self._roll = Roll(lease)
         self._bells = Bells()
         self._rollups = Rollups()

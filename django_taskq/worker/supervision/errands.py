@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.tasks import task_backends
 
+from django_taskq.control import take_fallen
 from django_taskq.jobs.states import State
 from django_taskq.stores.base import Store
 from django_taskq.stores.wakeup import Wakeup
@@ -79,6 +80,7 @@ def _bury(remains: Remains, how: str, was_alone: bool) -> int:
     canceled = [id for id, state in ends if state is State.CANCELED]
     _persist(remains.alias, lambda: report_lost(type(backend), store, failed))
     _persist(remains.alias, lambda: report_canceled(type(backend), store, canceled))
+    _persist(remains.alias, lambda: take_fallen(store))
     _persist(
         remains.alias, lambda: _count_lost(store, [id for id, state in ends if state is not None])
     )

@@ -179,6 +179,29 @@ class Depending:
         assert (skipped.state, skipped.failure) == (State.SKIPPED, Failure.DEPENDENCY)
         assert claim_one(store).id == cleaner.id
 
+    def test_what_falls_with_a_cancel_can_be_told_of_once(self, store: Store) -> None:
+        a = spec()
+        b = after(a.id)
+        c = after(b.id)
+        skipped = after(a.id, rule=TriggerRule.ONE_SUCCESS)
+        store.insert([a, b, c, skipped])
+        assert store.falls.take() == []
+        store.cancel([a.id])
+        assert sorted(store.falls.take()) == sorted([b.id, c.id])
+        assert store.falls.take() == []
+
+    def test_what_falls_with_the_end_of_a_job_can_be_told_of(self, store: Store) -> None:
+        join(store)
+        first = insert(store)
+        child = insert_after(store, first)
+        claimed = claim_one(store)
+        store.cancel([first])
+        assert store.falls.take() == []
+        finish(store, failure(claimed))
+        assert store.falls.take() == [child]
+        late = insert_after(store, first)
+        assert store.falls.take() == [late]
+
     def test_a_blocked_job_is_canceled_with_what_waits_for_it(self, store: Store) -> None:
         join(store)
         a = spec()
@@ -228,6 +251,7 @@ class Depending:
         cleaner = insert_after(store, first, child, rule=TriggerRule.ALL_DONE)
         end(store, first, failure)
         store.delete([first])
+        assert store.falls.take() == [child]
         found = record(store, child)
         assert (found.state, found.failure) == (State.CANCELED, Failure.DEPENDENCY)
         assert claim_one(store).id == cleaner
@@ -258,6 +282,43 @@ class Depending:
         assert [state(store, id) for id in (by_id, by_name)] == [State.READY] * 2
         store.close()
 
+    @pytest.mark.parametrize("is_named", [False, True])
+    def test_the_job_that_would_close_a_circle_is_refused(
+        self, place: Place, is_named: bool
+    ) -> None:
+        store = place.open(missing_dependency="wait")
+        join(store)
+        name = "last" if is_named else None
+        last = named(store, "last") if is_named else spec()
+        up = Upstream(task_id=name) if is_named else Upstream(id=last.id)
+        a = spec(origin=Origin(upstreams=(up,)))
+        b = after(a.id)
+        store.insert([a])
+        store.insert([b])
+        closing = last._replace(origin=Origin(upstreams=(Upstream(id=b.id),)))
+        with pytest.raises(InvalidPipeline, match="wait for itself, got a cycle of 3 jobs"):
+            store.insert([free := spec(), closing])
+        assert store.get([free.id, closing.id]) == []
+        assert [state(store, id) for id in (a.id, b.id)] == [State.DEFERRED] * 2
+        # Without the edge that closes it, all of it runs.
+        store.insert([last])
+        for id in (last.id, a.id, b.id):
+            end(store, id)
+        store.close()
+
+    def test_a_circle_through_jobs_that_wait_no_more_is_none(self, place: Place) -> None:
+        store = place.open(missing_dependency="wait")
+        join(store)
+        later = spec()
+        a = after(later.id)
+        b = after(a.id, rule=TriggerRule.ALL_DONE)
+        store.insert([a, b])
+        store.cancel([a.id])
+        end(store, b.id)
+        store.insert([later._replace(origin=Origin(upstreams=(Upstream(id=b.id),)))])
+        assert state(store, later.id) is State.READY
+        store.close()
+
 
 class GivingUp:
     """What becomes of blocked jobs that nobody resumes."""
@@ -277,7 +338,9 @@ class GivingUp:
         store.prune(10)
         assert record(store, b.id).is_blocked
         clock.move(120)
+        assert store.falls.take() == []
         store.prune(10)
+        assert sorted(store.falls.take()) == sorted([b.id, cleaner.id])
         for id in (b.id, cleaner.id):
             found = record(store, id)
             assert (found.state, found.failure) == (State.CANCELED, Failure.DEPENDENCY)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django_taskq.jobs.claim import Claim
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.origin import Origin, TriggerRule, Upstream
-from django_taskq.jobs.states import State
+from django_taskq.jobs.states import Failure, State
 from django_taskq.stores.base import Store
 from django_taskq.stores.database.ripples import Ripples
 from tests.stores.contracts.depending import after, insert_after
@@ -157,6 +157,35 @@ def test_what_waits_for_a_job_that_has_come_unseen_is_caught_up_on(
     assert state(store, child) is State.READY
     refusing.close()
     other.close()
+
+
+def test_a_circle_of_two_that_met_in_open_transactions_ends(
+    place: DatabasePlace, store: Store
+) -> None:
+    b_id = new_id()
+    a = after(b_id)
+    b = after(a.id)._replace(id=b_id)
+    behind = after(b.id)
+    cleaner = after(b.id, rule=TriggerRule.ALL_DONE)
+    chain = [spec()]
+    chain += [after(chain[0].id)]
+    store.insert(chain)
+    with transaction.atomic(using=place.database):
+        store.insert([a])
+        in_other_thread(place, store.insert, [b, behind, cleaner])
+    assert [state(store, each.id) for each in (a, b, behind)] == [State.DEFERRED] * 3
+    assert store.catch_up(1000) == 2
+    for each in (a, b):
+        found = record(store, each.id)
+        assert (found.state, found.failure) == (State.CANCELED, Failure.DEPENDENCY)
+        assert (found.reason or "").startswith("2 jobs waited for one another in a circle")
+        assert a.id in (found.reason or "")
+        assert b.id in (found.reason or "")
+    assert state(store, behind.id) is State.CANCELED
+    assert sorted(store.falls.take()) == sorted([a.id, b.id, behind.id])
+    assert state(store, cleaner.id) is State.READY
+    assert [state(store, each.id) for each in chain] == [State.READY, State.DEFERRED]
+    assert store.catch_up(1000) == 0
 
 
 def test_a_graph_may_be_cut_short_by_two_at_once(place: DatabasePlace, store: Store) -> None:

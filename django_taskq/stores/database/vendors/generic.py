@@ -12,6 +12,7 @@ from django_taskq.stores.database.inserts import Inserts
 from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.leases import Leases
 from django_taskq.stores.database.marks import Marks
+from django_taskq.stores.database.newest import Newest
 from django_taskq.stores.database.place import Begin, Place, plainly
 from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.wakeups import Wakeups
@@ -30,6 +31,7 @@ class Vendor(NamedTuple):
     leases: type[Leases]
     backlogs: type[BacklogReads]
     marks: type[Marks]
+    newest: type[Newest]
     wakeups: type[Wakeups]
     settings: Callable[[Place], dict[str, Any]]
     hindrances: Callable[[Place], Iterable[Hindrance]]
@@ -56,6 +58,7 @@ GENERIC = Vendor(
     leases=Leases,
     backlogs=BacklogReads,
     marks=Marks,
+    newest=Newest,
     wakeups=Wakeups,
     settings=no_settings,
     hindrances=no_hindrances,

@@ -10,6 +10,7 @@ from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlIn
 from django_taskq.stores.database.vendors.postgresql.keeping import PostgresqlKeeping
 from django_taskq.stores.database.vendors.postgresql.leases import PostgresqlLeases
 from django_taskq.stores.database.vendors.postgresql.marks import PostgresqlMarks
+from django_taskq.stores.database.vendors.postgresql.newest import PostgresqlNewest
 from django_taskq.stores.database.vendors.postgresql.ripples import PostgresqlRipples
 from django_taskq.stores.database.vendors.postgresql.settings import postgresql_settings
 from django_taskq.stores.database.vendors.postgresql.transactions import committed
@@ -32,6 +33,7 @@ POSTGRESQL = GENERIC._replace(
     keeping=PostgresqlKeeping,
     leases=PostgresqlLeases,
     marks=PostgresqlMarks,
+    newest=PostgresqlNewest,
     wakeups=PostgresqlWakeups,
     settings=postgresql_settings,
     hindrances=old_transactions,
