@@ -28,6 +28,7 @@ MOST_NAMES = 5
 class Subject(StrEnum):
     """What a piece of advice is about."""
 
+    SILENT = "silent"
     UNSERVED = "unserved"
     BACKLOG = "backlog"
     STALLED = "stalled"
@@ -40,7 +41,7 @@ class Subject(StrEnum):
 
 
 # Those that health judges by itself.
-JUDGED = frozenset({Subject.UNSERVED, Subject.BACKLOG, Subject.STALLED})
+JUDGED = frozenset({Subject.SILENT, Subject.UNSERVED, Subject.BACKLOG, Subject.STALLED})
 
 
 class Advice(NamedTuple):
@@ -75,6 +76,7 @@ def advice_on(found: Situation) -> list[Advice]:
     """Return all there is to say, what is most pressing first."""
     glance = found.glance
     return [
+        *silent(glance, found.alias),
         *unserved(glance, found.alias, is_pool=found.is_pool),
         *stalled(glance.alive, found.max_stall),
         *backlog(glance.oldest_by_queue, glance.now, found.max_age, found.paused_queues),
@@ -87,10 +89,24 @@ def advice_on(found: Situation) -> list[Advice]:
     ]
 
 
+def silent(glance: Glance, alias: str) -> Iterator[Advice]:
+    """Tell that what hands out the jobs of rows does not answer."""
+    if not glance.is_complete:
+        yield Advice(
+            Subject.SILENT,
+            _(
+                "Redis does not answer for the backend “%(alias)s”. Its jobs are safe in their "
+                "rows and wait there; what runs and who works cannot be told. Start Redis, or look "
+                "at its address in CACHES: the jobs are handed to it by themselves then."
+            )
+            % {"alias": alias},
+        )
+
+
 def unserved(glance: Glance, alias: str, *, is_pool: bool = False) -> Iterator[Advice]:
     """Name the queues with ready jobs that no live worker takes."""
     ready = [queue for queue in glance.queues if glance.ready_in(queue).number]
-    if not ready:
+    if not ready or not glance.is_complete:
         return
     if not glance.alive:
         way = (

@@ -20,6 +20,7 @@ from django_taskq.stores.base import Store
 MAX_AGE = 300.0
 # Longer than SQLite's writers may wait for one another, as the documentation sets them up.
 MAX_STALL = 60.0
+SILENT = "Redis does not answer: jobs wait in their rows, and who works cannot be told."
 TIMEOUT = 5.0
 
 
@@ -132,9 +133,12 @@ def judge(
     stalled = [worker for worker in alive if worker.stall.total_seconds() > max_stall]
     age = _age_of(insights.oldest_ready_at, insights.now)
     reasons = list(_stalls(stalled, max_stall))
-    if not is_pool or insights.depth():
+    if not insights.is_complete:
+        # Who works cannot be told, so that nobody is missed.
+        reasons = [SILENT, *(_too_old(age, max_age) if host is None else ())]
+    elif not is_pool or insights.depth():
         reasons = [*_no_worker(known, insights.now, host), *reasons]
-    if host is None:
+    if host is None and insights.is_complete:
         reasons += [*_unserved(insights, alive), *_too_old(age, max_age)]
     return BackendHealth(
         alias=alias,

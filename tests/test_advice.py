@@ -1,5 +1,6 @@
 """Advice: each sentence from data alone, with the way out."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +38,12 @@ def situation(
     )
     known: dict[str, Any] = {"alias": "default", "glance": glance, "counts": Counts("")}
     return Situation(**(known | more))
+
+
+def test_a_silent_redis_is_told_instead_of_missing_workers() -> None:
+    found = situation(ready={"mail": 3})
+    silent = replace(found, glance=replace(found.glance, is_complete=False))
+    assert told(silent).startswith("Redis does not answer for the backend “default”.")
 
 
 def told(found: Situation) -> str:

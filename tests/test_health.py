@@ -8,7 +8,7 @@ import pytest
 
 from django_taskq import questions
 from django_taskq.control import store_of
-from django_taskq.health import Health, examine, find_faults, judge
+from django_taskq.health import SILENT, Health, examine, find_faults, judge
 from django_taskq.jobs.insights import Insights, LaneCount
 from django_taskq.jobs.workers import WorkerInfo, WorkerRecord
 from django_taskq.questions import MOST_OPEN, ask
@@ -51,6 +51,11 @@ def test_an_idle_store_with_a_live_worker_is_healthy() -> None:
     found = judge("default", Insights(now=NOW, workers=(worker(),)))
     assert found.is_healthy
     assert (found.workers, found.ready, found.oldest_ready_age) == (1, 0, None)
+
+
+def test_where_nobody_can_tell_who_works_that_is_said() -> None:
+    found = judge("default", Insights(now=NOW, is_complete=False))
+    assert found.reasons == (SILENT,)
 
 
 def test_a_store_without_any_worker_is_not_healthy() -> None:

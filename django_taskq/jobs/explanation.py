@@ -11,6 +11,12 @@ from django_taskq.jobs.sighting import written
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.workers import WorkerRecord
 
+# Where a job is a row, and what hands it out is away.
+SILENT = (
+    "Redis, which hands it out, does not answer: it is safe in its row, and Redis is handed it "
+    "again by itself once it does."
+)
+
 
 def explain(outlook: Outlook, load_error: str | None = None) -> str:
     """Return why a job is not running, or that it does, or has ended.
@@ -52,6 +58,8 @@ def _running(outlook: Outlook) -> str:
 
 
 def _left_behind(outlook: Outlook, holder: WorkerRecord | None) -> str:
+    if not outlook.is_complete:
+        return SILENT
     if holder is None:
         told = f"Its worker {outlook.record.worker_id} is not there any more"
     else:
@@ -107,6 +115,7 @@ def _scheduled(outlook: Outlook) -> str:
 def _ready(outlook: Outlook, load_error: str | None) -> str:
     return (
         _paused(outlook)
+        or _unheard(outlook)
         or _unserved(outlook)
         or parked_reason(outlook.record.parked_for)
         or _given_back(outlook)
@@ -114,6 +123,10 @@ def _ready(outlook: Outlook, load_error: str | None) -> str:
         or _unloadable(load_error)
         or _in_line(outlook)
     )
+
+
+def _unheard(outlook: Outlook) -> str | None:
+    return None if outlook.is_complete else SILENT
 
 
 def _paused(outlook: Outlook) -> str | None:

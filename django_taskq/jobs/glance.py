@@ -34,13 +34,14 @@ class Glance:
     """What waits, what runs and who works, as far as that is cheap to tell.
 
     `oldest_by_queue` says since when the oldest ready job of a queue waits; where its ready jobs
-    are cut, an older one may be among the others.
+    are cut, an older one may be among the others. `is_complete` is that of the insights.
     """
 
     now: datetime
     counts: tuple[QueueCount, ...] = ()
     workers: tuple[WorkerRecord, ...] = ()
     oldest_by_queue: dict[str, datetime] = field(default_factory=dict)
+    is_complete: bool = True
 
     def depth(self, *states: str) -> Bounded:
         """Count unfinished jobs, all of them or those in the given states."""
@@ -81,6 +82,7 @@ def glance_of(insights: Insights) -> Glance:
         tuple(QueueCount(*key, Bounded(count)) for key, count in sorted(sums.items())),
         insights.workers,
         oldest,
+        insights.is_complete,
     )
 
 

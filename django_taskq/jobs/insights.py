@@ -18,7 +18,11 @@ class LaneCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Insights:
-    """Live numbers of one store: what waits, what runs, who works."""
+    """Live numbers of one store: what waits, what runs, who works.
+
+    Without `is_complete` what hands jobs out does not answer: rows tell what waits, and of workers
+    nothing is known.
+    """
 
     now: datetime
     lanes: tuple[LaneCount, ...] = ()
@@ -26,6 +30,7 @@ class Insights:
     workers: tuple[WorkerRecord, ...] = ()
     ended: dict[str, int] = field(default_factory=dict)
     oldest_by_queue: dict[str, datetime] = field(default_factory=dict)
+    is_complete: bool = True
 
     def depth(self, *states: str) -> int:
         """Count unfinished jobs, all of them or those in the given states."""

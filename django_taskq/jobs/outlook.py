@@ -41,7 +41,8 @@ class Outlook:
     `ahead` is how many jobs come before it in its lane, `beside` how many are ready in its whole
     queue, both counted to one more than MOST_AHEAD and None where something else holds the job.
     `awaited` has at most one more than MOST_UPSTREAMS. `is_local` says that the job is worked in
-    the process that enqueued it.
+    the process that enqueued it. Without `is_complete` what hands jobs out does not answer, and
+    nothing is known of workers.
     """
 
     record: JobRecord
@@ -55,3 +56,4 @@ class Outlook:
     awaited: tuple[Awaited, ...] = ()
     ahead: int | None = None
     beside: int | None = None
+    is_complete: bool = True

@@ -51,6 +51,7 @@ MAKE: dict[str, Make] = {
         "name": f"schedule{i}", "expression": f"{i % 60} * * * *", "backend": alias,
         "task": "tests.app.tasks.echo", "next_at": timezone.now() + timedelta(hours=1),
     },
+    "Epoch": lambda i, alias: {"backend": f"{alias}{i}", "number": i},
     "Tick": lambda i, alias: {
         "due_at": timezone.now() - timedelta(minutes=i), "decision": "fired", "job_id": uuid4(),
         "decided_at": timezone.now(),

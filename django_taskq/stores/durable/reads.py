@@ -99,7 +99,7 @@ class Reads:
         rows = self._rows.insights()
         line = self._handover.ask(self._line.insights)
         if line is None:
-            return rows
+            return replace(rows, is_complete=False)
         deferred = [lane for lane in rows.lanes if lane.state == State.DEFERRED]
         return replace(
             rows,
@@ -113,7 +113,7 @@ class Reads:
         rows = self._rows.glance(most)
         line = self._handover.ask(partial(self._line.glance, most))
         if line is None:
-            return rows
+            return replace(rows, is_complete=False)
         deferred = [each for each in rows.counts if each.state == State.DEFERRED]
         counts = tuple(sorted([*line.counts, *deferred]))
         # Rows know the oldest of each queue, the line that of all together.
@@ -137,7 +137,9 @@ class Reads:
             return None
         line = self._handover.ask(self._line.insights)
         (record,) = self._seen([outlook.record])
-        return replace(outlook, record=record, workers=() if line is None else line.workers)
+        if line is None:
+            return replace(outlook, record=record, is_complete=False)
+        return replace(outlook, record=record, workers=line.workers)
 
     def _begun(self) -> Iterator[HandedJob]:
         """Yield the jobs that run though their rows say that they wait."""

@@ -129,7 +129,7 @@ class RollingUp:
             )
         frozen.count_servings([Serving("b", 1, 2.5)])
         assert frozen.servings(clock.at, ["a", "", "nobody"]) == Served(
-            begun, 20.5, 2, {"a": Serving("a", 4, 6.0, 2, 2, 1.0), "": Serving("", 2, 2.0)}
+            begun, 20.5, 3, {"a": Serving("a", 4, 6.0, 2, 2, 1.0), "": Serving("", 2, 2.0)}
         )
         assert frozen.servings(clock.at, []).seconds == 20.5
         clock.move(servings.SPAN.total_seconds())

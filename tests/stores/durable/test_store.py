@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from redis.exceptions import ConnectionError as Away
 
 from django_taskq.exceptions import DuplicateJob
+from django_taskq.jobs.explanation import explain
 from django_taskq.jobs.fence import Fence, Note
 from django_taskq.jobs.origin import Origin, Upstream
 from django_taskq.jobs.states import State
@@ -367,14 +368,18 @@ def test_jobs_that_waited_for_others_are_handed_over_as_these_end(store: Any) ->
 
 
 def test_live_numbers_are_those_of_rows_where_redis_is_away(store: Any, line: Line) -> None:
-    insert_many(store, 2)
+    first, _ = insert_many(store, 2)
     insert_later(store)
     claim_one(store)
     assert store.insights().depth(State.RUNNING) == 1
+    assert store.insights().is_complete
     store.line.scripts.client = line.client
     line.is_cut = True
     assert store.insights().depth(State.READY, State.SCHEDULED) == 3
     assert store.insights().workers == ()
+    assert not store.insights().is_complete
+    assert not store.glance(99).is_complete
+    assert explain(store.outlook(first)).startswith("Redis, which hands it out, does not answer")
     with pytest.raises(store.outages):
         claim(store)
 
