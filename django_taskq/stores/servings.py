@@ -17,6 +17,8 @@ NUMBERS = ("attempts", "seconds", "stolen", "waits", "wait_seconds")
 # Tenants of one statement.
 CHUNK = 200
 
+type Key = tuple[bool, str]
+
 
 class ServingRows:
     """Adds to the rows of one alias, and reads them. All lock rows in one order."""
@@ -29,8 +31,14 @@ class ServingRows:
     def add(self, servings: Sequence[Serving], now: datetime) -> None:
         """Add to the rows of the span that goes on, a few statements for each CHUNK of tenants."""
         start = start_of(now)
+        chunks = list(batched(sorted(servings, key=_key), CHUNK))
+        # All that lack a row are given one before any row is locked, both in the order of their
+        # keys: who inserted while it held others would meet somebody who does the reverse.
         with transaction.atomic(using=self._database):
-            for chunk in batched(sorted(servings, key=_key), CHUNK):
+            for chunk in chunks:
+                self._make(chunk, second_of(start))
+        with transaction.atomic(using=self._database):
+            for chunk in chunks:
                 self._add(chunk, second_of(start))
         if start != self._pruned:
             self._rows().filter(start__lt=second_of(now - KEPT)).delete()
@@ -61,25 +69,32 @@ class ServingRows:
     def _rows(self) -> QuerySet[Row]:
         return Row._default_manager.using(self._database).filter(backend=self._backend)
 
-    def _add(self, servings: Iterable[Serving], start: int) -> None:
-        by_key = {_key(serving): serving for serving in servings}
-        rests = [is_rest for is_rest, _ in by_key]
-        rows = self._rows().filter(
-            start=start, is_rest__in=set(rests), tenant__in={tenant for _, tenant in by_key}
-        )
-        locked = rows.order_by("is_rest", "tenant").select_for_update()
-        known = {(is_rest, tenant): pk for pk, is_rest, tenant in locked.values_list(*_COLUMNS)}
-        lacking = by_key.keys() - known.keys()
+    def _make(self, servings: Iterable[Serving], start: int) -> None:
+        """Make rows for those that have none; somebody else may do so at the same time."""
+        keys = [_key(serving) for serving in servings]
+        lacking = sorted(set(keys) - set(self._of(keys, start).values_list("is_rest", "tenant")))
         if lacking:
-            # Somebody else may have made them in between.
             Row._default_manager.using(self._database).bulk_create(
                 [
                     Row(backend=self._backend, start=start, is_rest=is_rest, tenant=tenant)
-                    for is_rest, tenant in sorted(lacking)
+                    for is_rest, tenant in lacking
                 ],
                 ignore_conflicts=True,
             )
+
+    def _add(self, servings: Iterable[Serving], start: int) -> None:
+        by_key = {_key(serving): serving for serving in servings}
+        rows = self._of(by_key, start)
+        list(rows.order_by("is_rest", "tenant").select_for_update().values_list("pk"))
         self._write(rows, by_key)
+
+    def _of(self, keys: Iterable[Key], start: int) -> QuerySet[Row]:
+        keys = list(keys)
+        return self._rows().filter(
+            start=start,
+            is_rest__in={is_rest for is_rest, _ in keys},
+            tenant__in={tenant for _, tenant in keys},
+        )
 
     def _write(self, rows: QuerySet[Row], by_key: dict[tuple[bool, str], Serving]) -> None:
         more = {
@@ -96,9 +111,8 @@ class ServingRows:
         rows.update(**more)
 
 
-_COLUMNS = ("pk", "is_rest", "tenant")
 _FIELDS: dict[str, Any] = {name: Row._meta.get_field(name) for name in NUMBERS}
 
 
-def _key(serving: Serving) -> tuple[bool, str]:
+def _key(serving: Serving) -> Key:
     return serving.is_rest, serving.tenant
