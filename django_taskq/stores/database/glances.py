@@ -14,7 +14,7 @@ from django.db.models import DateTimeField, Value
 
 from django_taskq.jobs.glance import Bounded, Glance, QueueCount, total_of
 from django_taskq.jobs.states import State
-from django_taskq.stores.database.clock import aware
+from django_taskq.stores.database.clock import Clock, aware
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.reads import worker_of
 
@@ -101,7 +101,12 @@ def glance_at(place: Place, most: int) -> Glance:
 
 def _queues(place: Place) -> tuple[datetime, list[str]]:
     clock, connection = place.clock, place.connection
-    values = {"backend": place.backend, "most_queues": MOST_QUEUES, **clock.parameters()}
+    values: dict[str, Any] = {
+        "backend": place.backend, "most_queues": MOST_QUEUES, **clock.parameters()
+    }  # fmt: skip
+    if clock.sql == Clock.sql and "now" not in values:
+        # One that has no words of its own is asked before.
+        values["now"] = clock.read(connection)
     with connection.cursor() as cursor:
         cursor.execute(_QUEUES.format(ready=_ready(connection), now=clock.sql), values)
         rows = cursor.fetchall()
