@@ -178,6 +178,7 @@ def test_a_replica_that_lags_behind_and_is_promoted_hands_out_nothing_twice(
     try:
         replica.start()
         with under.load(waiting=1500):
+            wait_until(lambda: redis.client.dbsize() > 100, timeout=60)
             replica.wait_copied()
             between.set_mode(Mode.BLACKHOLE)
             # What is handed out, ends and comes in from now on the replica never hears of.
