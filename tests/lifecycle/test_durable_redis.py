@@ -177,9 +177,10 @@ def test_a_replica_that_lags_behind_and_is_promoted_hands_out_nothing_twice(
     replica = OwnRedis(keeps=False, replica_of=between.port)
     try:
         replica.start()
+        # A master waits for some seconds before it sends a first copy.
+        replica.wait_copied()
         with under.load(waiting=1500):
-            wait_until(lambda: redis.client.dbsize() > 100, timeout=60)
-            replica.wait_copied()
+            wait_until(lambda: replica.client.dbsize() > 100, timeout=60)
             between.set_mode(Mode.BLACKHOLE)
             # What is handed out, ends and comes in from now on the replica never hears of.
             under.stage.wait_started(under.stage.journal.count("start") + 50)
