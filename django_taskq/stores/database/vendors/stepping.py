@@ -1,5 +1,6 @@
 """Backlogs where one statement can step along the lanes: what SQLite and PostgreSQL share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import product
@@ -91,7 +92,7 @@ SELECT tenant FROM lane WHERE tenant IS NOT NULL LIMIT %s
 """
 
 
-class SteppingBacklogs(BacklogReads):
+class SteppingBacklogs(BacklogReads, ABC):
     """Counts each lane to a bound, so that what all of them cost is bounded too.
 
     `in_lanes` and `parked` are conditions of indexes, as the database wants them.
@@ -102,17 +103,17 @@ class SteppingBacklogs(BacklogReads):
     # Whether a tenant is among some names.
     among: ClassVar[str]
 
+    @abstractmethod
     def names(self, tenants: Sequence[str]) -> Any:
         """Return names as the input of `among`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def given(self, lanes: Sequence[tuple[str, int, str, str]]) -> tuple[str, list[Any]]:
         """Return a source of (queue, band, gate, tenant) named `given`, and its inputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def moment(self, value: Any) -> datetime | None:
         """Read a time as such a statement returns it."""
-        raise NotImplementedError
 
     def apart(self, tenants: Sequence[str], queue: str | None) -> list[Counted]:
         """Count what stands in no lane, at most MOST_WAITING jobs of each state."""
