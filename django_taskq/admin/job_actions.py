@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from django_taskq.admin import actions, deeds, places
 from django_taskq.admin.actions import acts
+from django_taskq.admin.bulk_pages import BulkPages
 from django_taskq.admin.paging import MOST
 from django_taskq.admin.spines import narrowed
-from django_taskq.admin.sweep_pages import SweepPages
 from django_taskq.admin.wanted import wanted_in
 from django_taskq.models import Job
 
@@ -18,7 +18,7 @@ JOB_PAGE = "job_page"
 QUESTION = "admin/django_taskq/job/question.html"
 
 
-class JobActions(SweepPages):
+class JobActions(BulkPages):
     """The actions of the list of jobs; each has a permission of its own."""
 
     actions = (
@@ -92,7 +92,7 @@ class JobActions(SweepPages):
             if wanted_in(request).problems:
                 # The list tells which; what could not be read must not stand for all jobs.
                 return None
-            return self.begin_sweep(request, name, options)
+            return self.begin_bulk(request, name, options)
         deed = deeds.DEEDS[name]
         picked = actions.picked_of(queryset)
         actions.run_picked(request, picked, deed.verb_with(options), deed.past, deed.why)

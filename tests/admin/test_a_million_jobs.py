@@ -150,7 +150,7 @@ def _blocks(plan: str) -> int:
 
 @pytest.mark.benchmark
 @pytest.mark.timeout(400)
-def test_a_step_of_a_sweep_is_short_beside_a_million_jobs(sign_in: SignIn, alias: str) -> None:
+def test_a_step_of_a_bulk_is_short_beside_a_million_jobs(sign_in: SignIn, alias: str) -> None:
     connection = connections[database_of(alias)]
     if connection.vendor not in KINDS:
         pytest.skip(f"Rows are not made for {connection.vendor}.")
@@ -161,12 +161,12 @@ def test_a_step_of_a_sweep_is_short_beside_a_million_jobs(sign_in: SignIn, alias
     query = f"?database={connection.alias}&state=READY&tenant=tenant7"
     address = client.post(f"{LIST}{query}", {**posted, "confirmed": "yes", "index": "0"}).url
     longest, steps = 0.0, 0
-    while not (sweep := client.get(address).context["sweep"]).is_over:
+    while not (bulk := client.get(address).context["bulk"]).is_over:
         start = perf_counter()
-        client.post(address, {"step": str(sweep.step)})
+        client.post(address, {"step": str(bulk.step)})
         longest, steps = max(longest, perf_counter() - start), steps + 1
-    sys.stdout.write(f"{steps} steps, the longest {longest:.2f} s, {sweep.changed} jobs\n")
-    assert sweep.changed == 10
+    sys.stdout.write(f"{steps} steps, the longest {longest:.2f} s, {bulk.changed} jobs\n")
+    assert bulk.changed == 10
     assert longest < 3.0
 
 

@@ -22,7 +22,7 @@ from django_taskq import models
 from django_taskq.control import database_of, store_of
 from django_taskq.jobs.rollups import Span
 from tests.admin.pages import SignIn
-from tests.admin.test_sweeps import begin
+from tests.admin.test_bulks import begin
 from tests.app import tasks
 from tests.running import run_due
 from tests.stores.jobs import claim, failure, finish, insert_many
@@ -122,12 +122,12 @@ def _first(model: type[Model], alias: str) -> str:
 
 
 def addresses(
-    patterns: Any, keys: dict[type[Model], str], sweep: str, root: str = ROOT
+    patterns: Any, keys: dict[type[Model], str], bulk: str, root: str = ROOT
 ) -> Iterator[str]:
     """Return an address for each pattern of the app's pages in the admin."""
     for found in patterns:
         if isinstance(found, URLResolver):
-            yield from addresses(found.url_patterns, keys, sweep, f"{root}{found.pattern}")
+            yield from addresses(found.url_patterns, keys, bulk, f"{root}{found.pattern}")
             continue
         assert isinstance(found, URLPattern)
         address = f"{root}{found.pattern}"
@@ -135,7 +135,7 @@ def addresses(
             continue
         model = next(m for m in keys if f"/{m._meta.model_name}/" in address)
         address = re.sub(r"<\w+:\w+_id>", keys[model], address)
-        address = address.replace("sweep/<str:key>", f"sweep/{sweep}")
+        address = address.replace("bulk/<str:key>", f"bulk/{bulk}")
         assert "<" not in address, f"{address}: say here what stands for its parameters."
         yield address
 
@@ -145,9 +145,9 @@ def test_every_address_asks_at_most_twelve_questions(
 ) -> None:
     client = sign_in("*")
     database = f"database={database_of(alias)}&backend={alias}"
-    sweep = begin(client, "retry_jobs", database).rstrip("/").rpartition("/")[2]
+    bulk = begin(client, "retry_jobs", database).rstrip("/").rpartition("/")[2]
     asked = {}
-    for address in addresses(admin.site.get_urls(), keys, sweep):
+    for address in addresses(admin.site.get_urls(), keys, bulk):
         status, queries = visit(client, f"{address}?{database}")
         assert status in ANSWERS, f"{address}: {status}"
         if status == 200:

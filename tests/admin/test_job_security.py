@@ -105,7 +105,7 @@ def test_every_page_escapes_what_others_supply(sign_in: SignIn, evil: str, is_js
         is_clean(done)
 
 
-def test_the_page_of_a_sweep_escapes_reasons(sign_in: SignIn) -> None:
+def test_the_page_of_a_bulk_escapes_reasons(sign_in: SignIn) -> None:
     client = sign_in("*")
     evil_job(EVILS[1], is_json=False)
     posted = {"action": "cancel_jobs", "select_across": "1", "_selected_action": ["1"]}

@@ -20,7 +20,7 @@ from django_taskq.admin.actions import BATCH, Done, Picked
 from django_taskq.admin.wanted import Wanted, wanted_in
 from django_taskq.models import Job
 
-SESSION_KEY = "taskq_sweeps"
+SESSION_KEY = "taskq_bulks"
 MOST_KEPT = 5
 MOST_REASONS = 20
 # Numbers that are looked through by one statement, and the seconds that a step takes about.
@@ -29,7 +29,7 @@ SECONDS = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Sweep:
+class Bulk:
     """How far a deed has come. `step` grows with each batch; two never do the same one."""
 
     key: str
@@ -58,86 +58,86 @@ class Sweep:
         return 100 if way <= 0 else (100 * (self.at - self.first)) // way
 
 
-def begin(request: HttpRequest, deed: str, options: dict[str, Any]) -> Sweep:
-    """Make a sweep over what the address of the list asks for, as of now."""
+def begin(request: HttpRequest, deed: str, options: dict[str, Any]) -> Bulk:
+    """Make a bulk over what the address of the list asks for, as of now."""
     database = places.chosen_database(request)
     rows = Job._default_manager.using(database)
     ends = rows.aggregate(first=Min("pk"), last=Max("pk"))
     first, last = (ends["first"] or 1) - 1, ends["last"] or 0
-    sweep = Sweep(
+    bulk = Bulk(
         key=uuid4().hex, deed=deed, query=_frozen(request), database=database, options=options,
         first=first, last=last, at=first,
     )  # fmt: skip
-    save(request, sweep)
-    return sweep
+    save(request, bulk)
+    return bulk
 
 
-def load(request: HttpRequest, key: str) -> Sweep | None:
-    """Return a sweep of the reader, as it stands now; None where there is none."""
+def load(request: HttpRequest, key: str) -> Bulk | None:
+    """Return a bulk of the reader, as it stands now; None where there is none."""
     kept = request.session.get(SESSION_KEY, {}).get(key)
-    return None if kept is None else Sweep(**kept)
+    return None if kept is None else Bulk(**kept)
 
 
-def save(request: HttpRequest, sweep: Sweep) -> None:
-    """Keep how far a sweep is, at once: what another page does goes by it."""
+def save(request: HttpRequest, bulk: Bulk) -> None:
+    """Keep how far a bulk is, at once: what another page does goes by it."""
     others = {**request.session.get(SESSION_KEY, {})}
-    others.pop(sweep.key, None)
+    others.pop(bulk.key, None)
     kept = dict(islice(others.items(), max(0, len(others) - MOST_KEPT + 1), None))
-    request.session[SESSION_KEY] = kept | {sweep.key: asdict(sweep)}
+    request.session[SESSION_KEY] = kept | {bulk.key: asdict(bulk)}
     request.session.save()
 
 
-def advance(request: HttpRequest, sweep: Sweep) -> None:
+def advance(request: HttpRequest, bulk: Bulk) -> None:
     """Do about a second's worth of the deed.
 
     The session says that a batch is done before it is done: who dies in between leaves some jobs
     as they were, and nobody enqueues a copy twice.
     """
-    deed = deeds.DEEDS[sweep.deed]
-    verb = deed.verb_with(sweep.options)
-    rows = _rows(sweep)
+    deed = deeds.DEEDS[bulk.deed]
+    verb = deed.verb_with(bulk.options)
+    rows = _rows(bulk)
     until = monotonic() + SECONDS
-    while not sweep.is_over:
-        picked = _next(sweep, rows)
-        sweep.step += 1
-        save(request, sweep)
+    while not bulk.is_over:
+        picked = _next(bulk, rows)
+        bulk.step += 1
+        save(request, bulk)
         if picked:
-            _count(sweep, actions.apply(request, picked, verb))
+            _count(bulk, actions.apply(request, picked, verb))
         if monotonic() >= until:
             break
-    save(request, sweep)
+    save(request, bulk)
 
 
-def _count(sweep: Sweep, done: list[Done]) -> None:
-    sweep.changed += sum(item.note is not None for item in done)
-    sweep.stayed += sum(item.note is None for item in done)
+def _count(bulk: Bulk, done: list[Done]) -> None:
+    bulk.changed += sum(item.note is not None for item in done)
+    bulk.stayed += sum(item.note is None for item in done)
     told = [actions.reason_of(item) for item in done if item.note is None and item.why]
-    sweep.reasons += told[: MOST_REASONS - len(sweep.reasons)]
+    bulk.reasons += told[: MOST_REASONS - len(bulk.reasons)]
 
 
-def _next(sweep: Sweep, rows: QuerySet[Job]) -> list[Picked]:
+def _next(bulk: Bulk, rows: QuerySet[Job]) -> list[Picked]:
     """Return the next jobs among the numbers of one slice, and go on behind them."""
-    end = min(sweep.at + SLICE, sweep.last)
+    end = min(bulk.at + SLICE, bulk.last)
     found = list(
-        rows.filter(pk__gt=sweep.at, pk__lte=end).values_list("pk", "public_id", "backend", "task")[
+        rows.filter(pk__gt=bulk.at, pk__lte=end).values_list("pk", "public_id", "backend", "task")[
             :BATCH
         ]
     )
-    sweep.at = found[-1][0] if len(found) == BATCH else end
+    bulk.at = found[-1][0] if len(found) == BATCH else end
     return [Picked(str(id), backend, task) for _, id, backend, task in found]
 
 
-def _rows(sweep: Sweep) -> QuerySet[Job]:
+def _rows(bulk: Bulk) -> QuerySet[Job]:
     condition = Q()
-    for part in sieves.sieves_of(wanted_of(sweep)).values():
+    for part in sieves.sieves_of(wanted_of(bulk)).values():
         condition &= part
-    return Job._default_manager.using(sweep.database).filter(condition).order_by("pk")
+    return Job._default_manager.using(bulk.database).filter(condition).order_by("pk")
 
 
-def wanted_of(sweep: Sweep) -> Wanted:
-    """Return what the list asked for when the sweep began."""
+def wanted_of(bulk: Bulk) -> Wanted:
+    """Return what the list asked for when the bulk began."""
     asked = HttpRequest()
-    asked.GET = QueryDict(sweep.query)
+    asked.GET = QueryDict(bulk.query)
     return wanted_in(asked)
 
 

@@ -1,4 +1,4 @@
-// Goes on with a sweep by itself: presses "Continue" half a second after each page has come. Without it the reader does.
+// Goes on with a bulk by itself: presses "Continue" half a second after each page has come. Without it the reader does.
 document.addEventListener("DOMContentLoaded", () => {
   const button = document.getElementById("taskq-continue");
   if (!button) {

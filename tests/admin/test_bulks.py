@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from django_taskq.admin import actions, sweeps
+from django_taskq.admin import actions, bulks
 from django_taskq.control import cancel, database_of
 from tests.admin.pages import LIST, SignIn, rows
 from tests.app import tasks
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 def begin(client: Client, action: str, query: str = "", **more: str) -> Any:
-    """Confirm an action on all that match; return the address of the sweep's page."""
+    """Confirm an action on all that match; return the address of the bulk's page."""
     posted = {"action": action, "select_across": "1", "index": "0", "_selected_action": ["1"]}
     page = client.post(f"{LIST}?{query}", {**posted, **more})
     assert page.status_code == 200
@@ -30,7 +30,7 @@ def begin(client: Client, action: str, query: str = "", **more: str) -> Any:
 def progress(client: Client, address: str) -> Any:
     page = client.get(address)
     assert page.status_code == 200
-    return page.context["sweep"]
+    return page.context["bulk"]
 
 
 def press(client: Client, address: str, **posted: str) -> Any:
@@ -41,18 +41,18 @@ def press(client: Client, address: str, **posted: str) -> Any:
 
 def finish(client: Client, address: str, most: int = 200) -> Any:
     for _ in range(most):
-        sweep = press(client, address)
-        if sweep.is_over:
-            return sweep
+        bulk = press(client, address)
+        if bulk.is_over:
+            return bulk
     raise AssertionError(f"Not over after {most} steps.")
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """One batch of five a step."""
-    monkeypatch.setattr(sweeps, "BATCH", 5)
-    monkeypatch.setattr(sweeps, "SLICE", 8)
-    monkeypatch.setattr(sweeps, "SECONDS", 1e-9)
+    monkeypatch.setattr(bulks, "BATCH", 5)
+    monkeypatch.setattr(bulks, "SLICE", 8)
+    monkeypatch.setattr(bulks, "SECONDS", 1e-9)
 
 
 def test_all_that_match_are_changed_and_logged_and_no_other(sign_in: SignIn, alias: str) -> None:
@@ -64,8 +64,8 @@ def test_all_that_match_are_changed_and_logged_and_no_other(sign_in: SignIn, ali
     query = f"database={database_of(alias)}&queue=emails"
     address = begin(client, "cancel_jobs", query)
     assert rows(alias).filter(state="CANCELED").count() == 0
-    sweep = finish(client, address)
-    assert (sweep.changed, sweep.stayed, sweep.percent) == (1200, 0, 100)
+    bulk = finish(client, address)
+    assert (bulk.changed, bulk.stayed, bulk.percent) == (1200, 0, 100)
     assert rows(alias).exclude(state="CANCELED").get().public_id.__str__() == other
     assert LogEntry.objects.count() == 1200
     page = client.get(address).content.decode()
@@ -82,21 +82,21 @@ def test_a_page_says_how_many_before_and_how_far_between(sign_in: SignIn, small:
     assert "23 jobs were selected." in asked
     assert "enqueued again as copies" in asked
     address = begin(client, "requeue_jobs")
-    sweep = press(client, address)
-    assert (sweep.changed, sweep.is_over) == (5, False)
-    assert 0 < sweep.percent < 100
+    bulk = press(client, address)
+    assert (bulk.changed, bulk.is_over) == (5, False)
+    assert 0 < bulk.percent < 100
     page = client.get(address).content.decode()
     assert 'name="step"' in page
     assert 'name="stop"' in page
     assert "<script>" not in page
-    assert 'src="/static/django_taskq/sweep.js"' in page
+    assert 'src="/static/django_taskq/bulk.js"' in page
 
 
 def test_what_is_enqueued_meanwhile_is_left_alone(sign_in: SignIn, small: None) -> None:
     tasks.echo.enqueue_many([((n,), {}) for n in range(12)])
     client = sign_in("view_job", "requeue_job")
-    sweep = finish(client, begin(client, "requeue_jobs"))
-    assert sweep.changed == 12
+    bulk = finish(client, begin(client, "requeue_jobs"))
+    assert bulk.changed == 12
     assert rows("default").count() == 24
 
 
@@ -131,10 +131,10 @@ def test_refusals_are_counted_with_their_reasons(sign_in: SignIn, small: None) -
     done = tasks.echo.enqueue(3)
     run_due("default")
     client = sign_in("view_job", "retry_job")
-    sweep = finish(client, begin(client, "retry_jobs"))
-    assert (sweep.changed, sweep.stayed) == (0, 3)
-    assert sweep.reasons == [f"Job {first} was left as it was: its task_id is held by {held}."]
-    assert done.id not in str(sweep.reasons)
+    bulk = finish(client, begin(client, "retry_jobs"))
+    assert (bulk.changed, bulk.stayed) == (0, 3)
+    assert bulk.reasons == [f"Job {first} was left as it was: its task_id is held by {held}."]
+    assert done.id not in str(bulk.reasons)
 
 
 def test_every_filter_bounds_it(sign_in: SignIn) -> None:
@@ -148,9 +148,9 @@ def test_every_filter_bounds_it(sign_in: SignIn) -> None:
         "&failure=error&q=acme"
     )
     client = sign_in("view_job", "retry_job")
-    sweep = finish(client, begin(client, "retry_jobs", query))
-    assert sweep.changed == 1
-    assert "time=" not in sweep.query
+    bulk = finish(client, begin(client, "retry_jobs", query))
+    assert bulk.changed == 1
+    assert "time=" not in bulk.query
     assert str(rows("default").get(state="READY").public_id) == wanted
 
 
@@ -160,13 +160,13 @@ def test_what_cannot_be_read_never_stands_for_all(sign_in: SignIn) -> None:
     posted = {"action": "cancel_jobs", "select_across": "1", "confirmed": "yes", "index": "0"}
     for query in ("run=nonsense", "schedule=x", "from=2026-13-45", "state=nonsense", "time=year"):
         page = client.post(f"{LIST}?{query}", {**posted, "_selected_action": ["1"]}, follow=True)
-        assert not page.request["PATH_INFO"].startswith(f"{LIST}sweep/"), query
+        assert not page.request["PATH_INFO"].startswith(f"{LIST}bulk/"), query
     for query in ("id__gt=0", "state__exact=READY", "task__contains=x"):
         assert client.post(f"{LIST}?{query}", posted).status_code == 400, query
     assert rows("default").get().state == "READY"
 
 
-def test_a_sweep_is_its_readers_own_and_needs_the_permission_at_each_step(
+def test_a_bulk_is_its_readers_own_and_needs_the_permission_at_each_step(
     sign_in: SignIn, small: None
 ) -> None:
     tasks.echo.enqueue_many([((n,), {}) for n in range(12)])
@@ -228,9 +228,9 @@ def test_a_wrong_queue_or_priority_is_asked_for_again(
     assert rows("default").get().priority == 0
 
 
-def test_few_sweeps_are_kept(sign_in: SignIn) -> None:
+def test_few_bulks_are_kept(sign_in: SignIn) -> None:
     client = sign_in("view_job", "cancel_job")
-    addresses = [begin(client, "cancel_jobs") for _ in range(sweeps.MOST_KEPT + 1)]
+    addresses = [begin(client, "cancel_jobs") for _ in range(bulks.MOST_KEPT + 1)]
     assert client.get(addresses[0]).status_code == 302
     assert all(client.get(address).status_code == 200 for address in addresses[1:])
-    assert actions.BATCH == sweeps.BATCH
+    assert actions.BATCH == bulks.BATCH

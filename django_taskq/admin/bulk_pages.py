@@ -1,4 +1,4 @@
-"""The page of a sweep: how far it is, a button to go on, another one to stop."""
+"""The page of a bulk: how far it is, a button to go on, another one to stop."""
 
 from typing import Any
 
@@ -8,50 +8,50 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from django_taskq.admin import deeds, sweeps
-from django_taskq.admin.sweeps import Sweep
+from django_taskq.admin import bulks, deeds
+from django_taskq.admin.bulks import Bulk
 
-NAME = "django_taskq_job_sweep"
-TEMPLATE = "admin/django_taskq/job/sweep.html"
+NAME = "django_taskq_job_bulk"
+TEMPLATE = "admin/django_taskq/job/bulk.html"
 
 
-class SweepPages(admin.ModelAdmin):
+class BulkPages(admin.ModelAdmin):
     """The pages of deeds on all jobs that match, which belong to the list of jobs."""
 
     def get_urls(self) -> list[URLPattern]:
         """Put the page before the pages of single jobs, whose address would take it in."""
-        view = self.admin_site.admin_view(self.sweep_view)
-        return [path("sweep/<str:key>/", view, name=NAME), *super().get_urls()]
+        view = self.admin_site.admin_view(self.bulk_view)
+        return [path("bulk/<str:key>/", view, name=NAME), *super().get_urls()]
 
-    def begin_sweep(self, request: HttpRequest, deed: str, options: dict[str, Any]) -> HttpResponse:
+    def begin_bulk(self, request: HttpRequest, deed: str, options: dict[str, Any]) -> HttpResponse:
         """Begin a deed on all that the list shows, and lead to its page."""
-        return HttpResponseRedirect(self._sweep_address(sweeps.begin(request, deed, options).key))
+        return HttpResponseRedirect(self._bulk_address(bulks.begin(request, deed, options).key))
 
-    def sweep_view(self, request: HttpRequest, key: str) -> HttpResponse:
-        """Show how far a sweep is; on a POST go on with it for a second, or stop it."""
-        sweep = sweeps.load(request, key)
-        if sweep is None:
+    def bulk_view(self, request: HttpRequest, key: str) -> HttpResponse:
+        """Show how far a bulk is; on a POST go on with it for a second, or stop it."""
+        bulk = bulks.load(request, key)
+        if bulk is None:
             return self._gone(request)
-        if not deeds.may(request, deeds.DEEDS[sweep.deed].permission):
+        if not deeds.may(request, deeds.DEEDS[bulk.deed].permission):
             raise PermissionDenied
         if request.method != "POST":
-            return self._progress(request, sweep)
+            return self._progress(request, bulk)
         if request.POST.get("stop"):
-            sweep.is_stopped = not sweep.is_over or sweep.is_stopped
-            sweeps.save(request, sweep)
-        elif request.POST.get("step") == str(sweep.step):
-            sweeps.advance(request, sweep)
-        return HttpResponseRedirect(self._sweep_address(key))
+            bulk.is_stopped = not bulk.is_over or bulk.is_stopped
+            bulks.save(request, bulk)
+        elif request.POST.get("step") == str(bulk.step):
+            bulks.advance(request, bulk)
+        return HttpResponseRedirect(self._bulk_address(key))
 
-    def _progress(self, request: HttpRequest, sweep: Sweep) -> HttpResponse:
-        deed = deeds.DEEDS[sweep.deed]
+    def _progress(self, request: HttpRequest, bulk: Bulk) -> HttpResponse:
+        deed = deeds.DEEDS[bulk.deed]
         context = {
             **self.admin_site.each_context(request),
             "title": f"{deed.title}: all jobs that match",
             "opts": self.opts,
-            "sweep": sweep,
+            "bulk": bulk,
             "deed": deed,
-            "back": f"{self._changelist()}?{sweep.query}",
+            "back": f"{self._changelist()}?{bulk.query}",
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, TEMPLATE, context)
@@ -60,7 +60,7 @@ class SweepPages(admin.ModelAdmin):
         self.message_user(request, "Nothing is known of that any more: begin anew.", "warning")
         return HttpResponseRedirect(self._changelist())
 
-    def _sweep_address(self, key: str) -> str:
+    def _bulk_address(self, key: str) -> str:
         return reverse(f"admin:{NAME}", args=(key,), current_app=self.admin_site.name)
 
     def _changelist(self) -> str:
