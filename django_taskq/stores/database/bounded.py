@@ -93,7 +93,12 @@ class BoundedClaims:
         jobs: QuerySet[Job],
         choose: Choose,
     ) -> BoundedTake:
-        """Hand out those of `jobs` that `choose` returns, asked in the transaction that counted."""
+        """Hand out those of `jobs` that `choose` returns, asked in the transaction that counted.
+
+        The conditions of `jobs` must imply those of no partial index: PostgreSQL, as long as it
+        has not analysed a table that grew, would walk such an index and look for the chosen in
+        it, past all jobs that wait, rather than fetch them by their keys.
+        """
         closed: dict[Bounded, float | None] = {}
         bounds = frozenset(limits_of(wanted))
         if bounds:

@@ -79,7 +79,9 @@ class Limited:
         def choose(draft: Draft) -> list[Choice]:
             return self._choose(visits, free, draft)
 
-        taken, closed = self._claims.claim(request, wanted, self._ready(), choose)
+        # Not by `is_parked`: see `BoundedClaims.claim`.
+        jobs = self.place.jobs().filter(state=State.READY, parked_for=None)
+        taken, closed = self._claims.claim(request, wanted, jobs, choose)
         return LimitedTake(
             taken,
             frozenset((b.lane, b.gate) for b in (*paused, *closed)),

@@ -100,7 +100,9 @@ class Suspects:
             return choices
 
         wanted_of = list(dict.fromkeys(known.values()))
-        return self._claims.claim(request, wanted_of, self._apart(), choose).taken
+        # Not by `is_parked`: see `BoundedClaims.claim`.
+        jobs = self.place.jobs().filter(state=State.READY, parked_for=SUSPECT)
+        return self._claims.claim(request, wanted_of, jobs, choose).taken
 
     def _pages(self, request: ClaimRequest) -> Iterator[list[Apart]]:
         """Return the suspects of the queues asked for, in the order they should start."""

@@ -76,9 +76,11 @@ class Upkeep:
                 .select_for_update(skip_locked=can_skip)
             )
             seqs = list(due.values_list("pk", flat=True)[:limit])
+            # By their keys alone, for they are locked: beside the state PostgreSQL may walk the
+            # index of all that are scheduled, as long as it has not analysed a table that grew.
             # In this order: MySQL reads a column as it stands after the assignments before.
             moved: int = (
-                self._scheduled()
+                self.place.jobs()
                 .filter(pk__in=seqs)
                 .update(state=State.READY, eligible_at=F("due_at"), due_at=None)
             )

@@ -471,6 +471,8 @@ def test_many_jobs_behind_a_gate_cost_a_claim_nothing(database: str, is_closed: 
             assert "taskq_job_lanes" in plan, plan
         if "COUNT" in statement[0].upper():
             assert "taskq_job_running" in plan, plan
+        if "args" in statement[0] and vendor == "postgresql":
+            assert "taskq_job_pkey" in plan, plan
 
 
 @each_database
