@@ -154,5 +154,5 @@ def test_jobs_of_an_alias_that_is_gone_are_shown_and_stay(sign_in: SignIn) -> No
     client = sign_in("*")
     assert listed(client) == [job.id]
     page = act(client, "cancel_jobs", [job.id], "default")
-    assert "TASKS has no alias 'gone' any more" in told(page)
+    assert "TASKS has no alias “gone” any more" in told(page)
     assert Job.objects.get().state == "READY"
