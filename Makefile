@@ -16,7 +16,7 @@ CODE := django_taskq tests example_project manage.py
 STATIC := DJANGO_SETTINGS_MODULE=tests.settings_static PYTHONPATH=.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint types imports migrations pytest screenshots soak bench plots docs format constraints clean
+.PHONY: help demo serve test lint types imports migrations messages pytest screenshots soak bench plots docs format constraints clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
@@ -49,6 +49,9 @@ imports: $(STAMP) ## check that imports go down the layers only
 
 migrations: $(STAMP) ## check that no migration is missing
 	@$(STATIC) $(PYTHON) -m django makemigrations --check --dry-run django_taskq
+
+messages: $(STAMP) ## find what is marked for translation, compile the catalogues (needs GNU gettext)
+	@sh .ci/messages.sh $(CURDIR)/$(BIN)/python
 
 pytest: $(STAMP) ## run the tests alone
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS) $(TESTS)

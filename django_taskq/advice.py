@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_taskq.jobs.counts import Counts, Ending
-from django_taskq.jobs.durations import told
+from django_taskq.jobs.durations import lasting
 from django_taskq.jobs.glance import Bounded, Glance
 from django_taskq.jobs.hindrance import Hindrance, LateLock, OldTransaction
 from django_taskq.jobs.states import State
@@ -149,7 +149,7 @@ def stalled(alive: Iterable[WorkerRecord], max_stall: float) -> Iterator[Advice]
                 )
                 % {
                     "id": worker.id, "pid": worker.pid, "host": worker.host,
-                    "stall": told(stall),
+                    "stall": lasting(stall),
                 },
             )  # fmt: skip
 
@@ -167,15 +167,19 @@ def backlog(
         if age > max_age:
             yield Advice(
                 Subject.BACKLOG,
-                _(
-                    "The oldest ready job%(where)s has waited for %(age)s, longer than %(limit)s. "
-                    "Add workers or threads, or see by its page why it is not running."
+                (
+                    _(
+                        "The oldest ready job in the queue “%(queue)s” has waited for %(age)s, "
+                        "longer than %(limit)s. Add workers or threads, or see by its page why it "
+                        "is not running."
+                    )
+                    if queue
+                    else _(
+                        "The oldest ready job has waited for %(age)s, longer than %(limit)s. Add "
+                        "workers or threads, or see by its page why it is not running."
+                    )
                 )
-                % {
-                    "where": _(" in the queue “%(queue)s”") % {"queue": queue} if queue else "",
-                    "age": told(age),
-                    "limit": told(max_age),
-                },
+                % {"queue": queue, "age": lasting(age), "limit": lasting(max_age)},
             )
 
 
@@ -217,7 +221,7 @@ def late_schedules(punctuality: Punctuality | None) -> Iterator[Advice]:
                 "Every worker has one unless it was started with --no-scheduler; start one with "
                 "manage.py runworker --scheduler-only."
             )
-            % {"age": told(punctuality.overdue)},
+            % {"age": lasting(punctuality.overdue)},
         )
     if punctuality.missed:
         yield Advice(
@@ -257,7 +261,7 @@ def late_results(counts: Counts | None, back: float) -> Iterator[Advice]:
     """Tell of results that were refused, and of leases that were lost."""
     if counts is None:
         return
-    late, leases, span = counts.of(Ending.LATE), counts.leases_lost, told(back)
+    late, leases, span = counts.of(Ending.LATE), counts.leases_lost, lasting(back)
     if late:
         yield Advice(
             Subject.LATE,
@@ -313,7 +317,7 @@ def hindered(hindrance: Hindrance) -> Advice:
             "meanwhile, and claims get slower. End it, or by SQL: "
             "SELECT pg_terminate_backend(%(pid)d); and set idle_in_transaction_session_timeout."
         ) % {
-            "database": hindrance.database, "age": told(hindrance.age), "pid": hindrance.pid,
+            "database": hindrance.database, "age": lasting(hindrance.age), "pid": hindrance.pid,
             "application": hindrance.application or _("without a name"),
             "state": hindrance.state or _("of an unknown state"),
         }  # fmt: skip

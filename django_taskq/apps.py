@@ -1,6 +1,7 @@
 """The Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class DjangoTaskqConfig(AppConfig):
@@ -8,7 +9,7 @@ class DjangoTaskqConfig(AppConfig):
 
     name = "django_taskq"
     label = "django_taskq"
-    verbose_name = "Task queue"
+    verbose_name = _("Task queue")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -5,6 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from time import monotonic
+from typing import Any
+
+from django.utils.translation import gettext, gettext_noop
 
 from django_taskq.control import store_of
 from django_taskq.stores.base import Store
@@ -16,7 +19,15 @@ MOST_OPEN = 10
 
 
 class NoAnswer(Exception):
-    """A store gave no answer in time, or an error; the text says which."""
+    """A store gave no answer in time, or an error; the text says which, in English."""
+
+    def __init__(self, text: str, **values: Any) -> None:
+        super().__init__(text % values)
+        self._text, self._values = text, values
+
+    def told(self) -> str:
+        """Return the text in the language of who reads it."""
+        return gettext(self._text) % self._values
 
 
 def ask[T](
@@ -35,7 +46,9 @@ def ask[T](
         try:
             answers[alias] = box.get(timeout=max(0.001, deadline - monotonic()))
         except Empty:
-            answers[alias] = NoAnswer(f"The store has not answered within {timeout:g} s.")
+            answers[alias] = NoAnswer(
+                gettext_noop("The store has not answered within %(seconds)g s."), seconds=timeout
+            )
     return answers
 
 
@@ -66,14 +79,16 @@ _open_questions = _OpenQuestions()
 def _put[T](alias: str, question: Callable[[Store], T]) -> "SimpleQueue[T | NoAnswer]":
     box: SimpleQueue[T | NoAnswer] = SimpleQueue()
     if not _open_questions.enter(alias):
-        box.put(NoAnswer(f"The store has left {MOST_OPEN} questions without an answer."))
+        text = gettext_noop("The store has left %(count)d questions without an answer.")
+        box.put(NoAnswer(text, count=MOST_OPEN))
         return box
 
     def answer() -> None:
         try:
             box.put(question(store_of(alias)))
         except Exception as error:
-            box.put(NoAnswer(f"The store cannot be asked: {told(error)}"))
+            text = gettext_noop("The store cannot be asked: %(error)s")
+            box.put(NoAnswer(text, error=told(error)))
         finally:
             drop_connections()
             _open_questions.leave(alias)

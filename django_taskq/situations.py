@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, Value
+from django.utils import translation
 
 from django_taskq.advice import Advice, Situation, advice_on
 from django_taskq.control import database_of
@@ -37,8 +38,13 @@ class Sight(NamedTuple):
     glance: Glance
     trend: Trend
     points: tuple[Point, ...]
-    advice: tuple[Advice, ...]
+    situation: Situation
     is_pool: bool
+
+    @property
+    def advice(self) -> list[Advice]:
+        """What is wrong, in the language of who asks: other threads do not know it."""
+        return advice_on(self.situation)
 
 
 def look(aliases: Iterable[str], period: Period, timeout: float) -> dict[str, Sight | NoAnswer]:
@@ -49,20 +55,21 @@ def look(aliases: Iterable[str], period: Period, timeout: float) -> dict[str, Si
 
 
 def advise(aliases: Iterable[str], timeout: float) -> dict[str, tuple[Advice, ...] | NoAnswer]:
-    """Return what is to be said of each of these backends."""
+    """Return what is to be said of each of these backends, in English: commands print it."""
     found = look(aliases, PERIODS[0], timeout)
-    return {
-        alias: sight if isinstance(sight, NoAnswer) else sight.advice
-        for alias, sight in found.items()
-    }
+    with translation.override(None):
+        return {
+            alias: sight if isinstance(sight, NoAnswer) else tuple(sight.advice)
+            for alias, sight in found.items()
+        }
 
 
 def _sight(store: Store, period: Period) -> Sight:
     glance = store.glance(MOST)
     trend = store.trend(period.span, period.since(glance.now))
     points = points_of(trend.rollups, period, glance.now)
-    advice = advice_on(_situation(store, glance, trend, points, period, read_monitoring()))
-    return Sight(store.alias, glance, trend, tuple(points), tuple(advice), store.is_local)
+    situation = _situation(store, glance, trend, points, period, read_monitoring())
+    return Sight(store.alias, glance, trend, tuple(points), situation, store.is_local)
 
 
 def _situation(

@@ -10,16 +10,21 @@ from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_taskq import control
 from django_taskq.jobs.amendment import Amendment
-from django_taskq.jobs.change import Change
+from django_taskq.jobs.change import UNSEEN, Change
 from django_taskq.models import Job
 
 MOST = 10_000
 BATCH = 500
+# Text that is put into the reader's language once it is shown.
+type Words = str | Promise
 MOST_REASONS = 20
-GONE = "it does not exist any more"
+GONE = gettext_lazy("it does not exist any more")
 
 
 class Picked(NamedTuple):
@@ -38,35 +43,49 @@ class Done(NamedTuple):
 
     job: Picked
     note: str | None
-    why: str | None = None
+    why: Words | None = None
 
 
+# Tells in a sentence to how many jobs something was done.
+type Told = Callable[[int], str]
 type Verb = Callable[[str, Sequence[Picked]], Iterator[Done]]
 
 
-def run(request: HttpRequest, queryset: QuerySet[Job], verb: Verb, past: str, why: str) -> None:
+def run(request: HttpRequest, queryset: QuerySet[Job], verb: Verb, past: Told, why: Words) -> None:
     """Apply a verb to the selected jobs, log what it changed, tell the reader."""
     run_picked(request, picked_of(queryset), verb, past, why)
 
 
 def run_picked(
-    request: HttpRequest, picked: Sequence[Picked], verb: Verb, past: str, why: str
+    request: HttpRequest, picked: Sequence[Picked], verb: Verb, past: Told, why: Words
 ) -> None:
     """Apply a verb to these jobs, log what it changed, tell the reader."""
     done = apply(request, picked, verb)
     changed = sum(item.note is not None for item in done)
     if changed:
-        messages.success(request, f"{changed} {'job' if changed == 1 else 'jobs'} {past}.")
+        messages.success(request, past(changed))
     stayed = [item for item in done if item.note is None]
     if left := sum(item.why is None for item in stayed):
-        messages.warning(request, f"{left} left as they were: {why}.")
+        messages.warning(request, left_as_before(left, why))
     told = [item for item in stayed if item.why is not None]
     for item in told[:MOST_REASONS]:
         messages.warning(request, reason_of(item))
     if len(told) > MOST_REASONS:
-        messages.warning(request, f"{len(told) - MOST_REASONS} more were left for such reasons.")
+        more = len(told) - MOST_REASONS
+        messages.warning(
+            request,
+            ngettext(
+                "%(count)d more was left for such a reason.",
+                "%(count)d more were left for such reasons.",
+                more,
+            )
+            % {"count": more},
+        )
     if len(picked) == MOST:
-        messages.warning(request, f"Only the first {MOST} were taken; do it again for the rest.")
+        messages.warning(
+            request,
+            _("Only the first %(most)d were taken; do it again for the rest.") % {"most": MOST},
+        )
 
 
 def apply(request: HttpRequest, picked: Iterable[Picked], verb: Verb) -> list[Done]:
@@ -82,7 +101,14 @@ def apply(request: HttpRequest, picked: Iterable[Picked], verb: Verb) -> list[Do
 
 def reason_of(item: Done) -> str:
     """Return in a sentence why a job stayed as it was."""
-    return f"Job {item.job.id} was left as it was: {item.why}."
+    return _("Job %(id)s was left as it was: %(why)s.") % {"id": item.job.id, "why": item.why}
+
+
+def left_as_before(count: int, why: Words) -> str:
+    """Return in a sentence why so many jobs stayed as they were."""
+    return ngettext(
+        "%(count)d left as it was: %(why)s.", "%(count)d left as they were: %(why)s.", count
+    ) % {"count": count, "why": why}
 
 
 def picked_of(queryset: QuerySet[Job], most: int = MOST) -> list[Picked]:
@@ -91,11 +117,12 @@ def picked_of(queryset: QuerySet[Job], most: int = MOST) -> list[Picked]:
     return [Picked(str(id), backend, task) for id, backend, task in columns]
 
 
-def acts[F: Callable[..., Any]](permission: str, one: str, many: str) -> Callable[[F], F]:
+def acts[F: Callable[..., Any]](permission: str, one: Words, many: Words) -> Callable[[F], F]:
     """Make a method an action of the list, and from Django 6.1 on of a row's own page too."""
 
     def mark(method: F) -> F:
-        marked: Any = admin.action(permissions=[permission], description=many)(method)
+        marked: Any = admin.action(permissions=[permission])(method)
+        marked.short_description = many
         locations = getattr(admin, "ActionLocation", None)
         if locations is not None:
             marked.locations = list(locations)
@@ -162,7 +189,8 @@ def _amend(alias: str, jobs: Sequence[Picked], amendment: Amendment) -> Iterator
 def _changed(jobs: Sequence[Picked], changes: Iterable[Change]) -> Iterator[Done]:
     by_id = {job.id: job for job in jobs}
     for change in changes:
-        note = why = None
+        note: str | None = None
+        why: Words | None = None
         if change.is_asked:
             note = "Asked to stop."
         elif change.before != change.after:
@@ -170,12 +198,20 @@ def _changed(jobs: Sequence[Picked], changes: Iterable[Change]) -> Iterator[Done
         if change.before is None:
             why = GONE
         elif change.held_by is not None:
-            why = control.held_by(change.held_by)
+            why = _held_by(change.held_by)
         yield Done(by_id[change.id], note, why)
 
 
+def _held_by(id: str) -> str:
+    if id == UNSEEN:
+        return _("its task_id is held by a job that this transaction cannot see")
+    return _("its task_id is held by %(id)s") % {"id": id}
+
+
 def _left(alias: str, jobs: Sequence[Picked]) -> list[Done]:
-    why = f"TASKS has no alias {alias!r} any more, so that its jobs cannot change"
+    why = _("TASKS has no alias “%(alias)s” any more, so that its jobs cannot change") % {
+        "alias": alias
+    }
     return [Done(job, None, why) for job in jobs]
 
 

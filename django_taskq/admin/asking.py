@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+from django.utils.translation import gettext as _
+
 from django_taskq.control import store_of
 from django_taskq.questions import NoAnswer, ask
 from django_taskq.stores.base import Store
@@ -28,7 +30,9 @@ def asked[T](
     silent: dict[str, str] = {}
     for alias, answer in ask(apart, question, LONGEST).items():
         if isinstance(answer, NoAnswer):
-            silent[alias] = f"{alias}: {answer} Its numbers are missing here."
+            silent[alias] = _("%(alias)s: %(why)s Its numbers are missing here.") % {
+                "alias": alias, "why": answer.told(),
+            }  # fmt: skip
         else:
             answers[alias] = answer
     return answers, silent

@@ -7,8 +7,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 
-from django_taskq.admin import bulks, deeds
+from django_taskq.admin import actions, bulks, deeds
 from django_taskq.admin.bulks import Bulk
 
 NAME = "django_taskq_job_bulk"
@@ -47,17 +48,19 @@ class BulkPages(admin.ModelAdmin):
         deed = deeds.DEEDS[bulk.deed]
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{deed.title}: all jobs that match",
+            "title": _("%(deed)s: all jobs that match") % {"deed": deed.title},
             "opts": self.opts,
             "bulk": bulk,
-            "deed": deed,
+            "changed_told": deed.past(bulk.changed),
+            "left_told": actions.left_as_before(bulk.stayed, deed.why) if bulk.stayed else "",
             "back": f"{self._changelist()}?{bulk.query}",
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, TEMPLATE, context)
 
     def _gone(self, request: HttpRequest) -> HttpResponse:
-        self.message_user(request, "Nothing is known of that any more: begin anew.", "warning")
+        told = _("Nothing is known of that any more: begin anew.")
+        self.message_user(request, told, "warning")
         return HttpResponseRedirect(self._changelist())
 
     def _bulk_address(self, key: str) -> str:

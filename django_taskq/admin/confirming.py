@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from django_taskq.admin import cells
+from django_taskq.admin.actions import Words
 
 CONFIRMED = "confirmed"
 MOST_NAMES = 20
@@ -23,8 +24,8 @@ def confirm_action(
     model_admin: Any,
     request: HttpRequest,
     action: str,
-    button: str,
-    told: str,
+    button: Words,
+    told: Words,
     names: Sequence[str],
 ) -> TemplateResponse:
     """Ask whether an action of a list is meant; the answer sends the same selection again."""
@@ -40,8 +41,8 @@ def confirm_action(
 def confirm(
     model_admin: Any,
     request: HttpRequest,
-    button: str,
-    told: str,
+    button: Words,
+    told: Words,
     names: Sequence[str],
     hidden: Iterable[tuple[str, str]],
     back: str,

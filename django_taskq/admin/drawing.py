@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_taskq.admin import cells
 from django_taskq.jobs.graph import Graph
@@ -58,12 +60,12 @@ def draw(graph: RunGraph, link: Link) -> SafeString | str:
         ((_box(node, place, link(node)),) for node, place in zip(graph.nodes, places, strict=True)),
     )  # fmt: skip
     return format_html(
-        '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="The steps of the run" '
+        '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{}" '
         'width="{}" height="{}" viewBox="0 0 {} {}" font-family="sans-serif" font-size="12">'
         '<defs><marker id="taskq-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#78909c"/></marker></defs>'
         "{}{}</svg>",
-        width, height, width, height, lines, boxes,
+        _("The steps of the run"), width, height, width, height, lines, boxes,
     )  # fmt: skip
 
 
@@ -82,7 +84,12 @@ def _box(node: Node, place: Place, link: str) -> SafeString:
     name = cells.line(node.name)
     shown = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
     color = _COLORS.get(node.state, _OTHER)
-    told = f"{node.state}, {node.items} items" if node.is_mapped else node.state
+    told = node.state
+    if node.is_mapped:
+        told = ngettext("%(state)s, %(count)d item", "%(state)s, %(count)d items", node.items) % {
+            "state": node.state,
+            "count": node.items,
+        }
     box = format_html(
         "<title>{}: {}</title>"
         '<rect x="{}" y="{}" width="{}" height="{}" rx="6" fill="#fff" stroke="{}" '

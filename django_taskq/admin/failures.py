@@ -10,10 +10,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, npgettext
 
 from django_taskq import failures
 from django_taskq.admin import actions, cells, places
 from django_taskq.admin.actions import Picked
+from django_taskq.admin.deeds import will_run_again
 from django_taskq.admin.job_actions import JobActions
 from django_taskq.failures import FailedJobs, FailureGroup
 
@@ -78,18 +81,18 @@ class FailurePages(JobActions):
         found = failures.failed_jobs(alias, _since(request), _until(request))
         picked = [Picked(job.id, alias, job.task) for job in found.of(*_group_in(request))]
         if picked:
-            why = "they had been retried meanwhile"
-            actions.run_picked(request, picked, actions.retry, "will run again", why)
+            why = _("they had been retried meanwhile")
+            actions.run_picked(request, picked, actions.retry, will_run_again, why)
         else:
-            messages.warning(request, "No job of the group has failed any more: look again.")
+            messages.warning(request, _("No job of the group has failed any more: look again."))
         return HttpResponseRedirect(self._address(request))
 
     def _page(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
         shown = {
             **self.admin_site.each_context(request),
-            "title": "Failures",
+            "title": _("Failures"),
             "opts": self.opts,
-            "days": _days(request),
+            "span": _span_of(_days(request)),
             "most": failures.MOST,
             "address": self._address(request),
             **context,
@@ -121,6 +124,15 @@ def _days(request: HttpRequest) -> int:
     return int(given) if given in map(str, DAYS) else DAYS[0]
 
 
+def _days_told(days: int) -> str:
+    return ngettext("%(days)d day", "%(days)d days", days) % {"days": days}
+
+
+def _span_of(days: int) -> str:
+    """Return so many days as they stand behind "within"."""
+    return npgettext("within", "%(days)d day", "%(days)d days", days) % {"days": days}
+
+
 def _since(request: HttpRequest) -> datetime:
     return timezone.now() - timedelta(days=_days(request))
 
@@ -144,7 +156,7 @@ def _group_in(request: HttpRequest) -> tuple[str, str]:
 def _choices(request: HttpRequest, alias: str | None) -> list[dict[str, Any]]:
     """Return the links to other days, and to other aliases and databases if there are any."""
     choices = [
-        _choice(request, "1 day" if days == 1 else f"{days} days", days == _days(request),
+        _choice(request, _days_told(days), days == _days(request),
                 **{DAYS_PARAMETER: str(days)})
         for days in DAYS
     ]  # fmt: skip

@@ -7,9 +7,12 @@ from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import places
 from django_taskq.admin import wanted as names
+from django_taskq.admin.actions import Words
 from django_taskq.jobs.states import Failure, State
 from django_taskq.models import Job
 
@@ -25,7 +28,7 @@ class DrawnFilter(SimpleListFilter):
 class DatabaseFilter(DrawnFilter):
     """Chooses the database, where aliases use several; the admin reads it from there."""
 
-    title = "database"
+    title = _("database")
     parameter_name = places.DATABASE_PARAMETER
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
@@ -46,7 +49,7 @@ class DatabaseFilter(DrawnFilter):
 class StateFilter(DrawnFilter):
     """Narrows the list to one state of one alias."""
 
-    title = "state"
+    title = _("state")
     parameter_name = names.STATE
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
@@ -65,17 +68,17 @@ class StateFilter(DrawnFilter):
 class ApartFilter(DrawnFilter):
     """Shows the ready jobs that stand apart instead of those in their lanes: another index."""
 
-    title = "apart from its lane"
+    title = _("apart from its lane")
     parameter_name = names.APART
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         """Return the choice, where ready jobs are shown."""
         is_ready = request.GET.get(names.STATE) == State.READY
-        return [("yes", "Yes")] if is_ready else []
+        return [("yes", gettext("Yes"))] if is_ready else []
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """Return the links: a ready job stands in its lane or apart, never in both."""
-        for value, shown in ((None, "No"), ("yes", "Yes")):
+        for value, shown in ((None, gettext("No")), ("yes", gettext("Yes"))):
             link = changelist.get_query_string({self.parameter_name: value}, [])
             yield {"selected": self.value() == value, "query_string": link, "display": shown}
 
@@ -83,7 +86,7 @@ class ApartFilter(DrawnFilter):
 class BackendFilter(DrawnFilter):
     """Chooses the alias that a list of one state is about, where there are several."""
 
-    title = "backend"
+    title = _("backend")
     parameter_name = places.BACKEND_PARAMETER
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
@@ -104,7 +107,7 @@ class BackendFilter(DrawnFilter):
 class FailureFilter(DrawnFilter):
     """Narrows the list to one kind of failure."""
 
-    title = "failure"
+    title = _("failure")
     parameter_name = names.FAILURE
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
@@ -116,7 +119,7 @@ class ExactFilter(DrawnFilter):
     """Narrows the list to a name that the reader types, since there may be thousands."""
 
     template = "admin/django_taskq/exact_filter.html"
-    hint = ""
+    hint: Words = ""
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         """Return one entry, so that the filter is shown."""
@@ -136,69 +139,74 @@ class ExactFilter(DrawnFilter):
 class QueueFilter(ExactFilter):
     """Narrows the list to a queue."""
 
-    title = "queue"
+    title = _("queue")
     parameter_name = names.QUEUE
 
 
 class TenantFilter(ExactFilter):
     """Narrows the list to a tenant."""
 
-    title = "tenant"
+    title = _("tenant")
     parameter_name = names.TENANT
 
 
 class TaskFilter(ExactFilter):
     """Narrows the list to a task."""
 
-    title = "task"
+    title = _("task")
     parameter_name = names.TASK
-    hint = "Its import path."
+    hint = _("Its import path.")
 
 
 class WorkerFilter(ExactFilter):
     """Narrows the list to the jobs that a worker holds, or had last."""
 
-    title = "worker"
+    title = _("worker")
     parameter_name = names.WORKER
-    hint = "The id of a worker."
+    hint = _("The id of a worker.")
 
 
 class ScheduleFilter(ExactFilter):
     """Narrows the list to the jobs of a schedule."""
 
-    title = "schedule"
+    title = _("schedule")
     parameter_name = names.SCHEDULE
-    hint = "The number of a schedule."
+    hint = _("The number of a schedule.")
 
 
 class RunFilter(ExactFilter):
     """Narrows the list to the jobs of a pipeline run."""
 
-    title = "pipeline run"
+    title = _("pipeline run")
     parameter_name = names.RUN
-    hint = "The id of a run."
+    hint = _("The id of a run.")
 
 
 class ErrorFilter(ExactFilter):
     """Narrows the list to the jobs whose last error is of a class."""
 
-    title = "error"
+    title = _("error")
     parameter_name = names.ERROR
-    hint = "A class, with or without its module."
+    hint = _("A class, with or without its module.")
 
 
 class AboutFilter(ExactFilter):
     """Narrows the list to the jobs about an object."""
 
-    title = "object"
+    title = _("object")
     parameter_name = names.ABOUT
-    hint = "Such as shop.order:5."
+    hint = _("Such as shop.order:5.")
+
+
+# The spans of `wanted` in words.
+_BACK = {"hour": _("The last hour"), "day": _("The last day"), "week": _("The last week")}
+_AHEAD = {"hour": _("The next hour"), "day": _("The next day"), "week": _("The next week")}
 
 
 class TimeFilter(DrawnFilter):
     """Narrows the list to the last hour, day or week, or to a range of days."""
 
-    title = "time"
+    title = _("time")
     parameter_name = names.TIME
     template = "admin/django_taskq/time_filter.html"
     bounds = (names.FROM, names.TO)
@@ -216,8 +224,8 @@ class TimeFilter(DrawnFilter):
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         """Return the spans."""
         self.state = request.GET.get(names.STATE, "")
-        which = "next" if self.state == State.SCHEDULED else "last"
-        return [(span, f"The {which} {span}") for span in names.SPANS]
+        told = _AHEAD if self.state == State.SCHEDULED else _BACK
+        return [(span, str(told[span])) for span in names.SPANS]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """Return the links to the spans, then what the form needs."""

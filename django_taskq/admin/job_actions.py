@@ -5,6 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import actions, deeds, places
 from django_taskq.admin.actions import acts
@@ -25,32 +27,34 @@ class JobActions(BulkPages):
         "retry_jobs", "cancel_jobs", "requeue_jobs", "run_jobs_now", "amend_jobs", "delete_jobs",
     )  # fmt: skip
 
-    @acts("retry", "Retry", "Retry the selected jobs")
+    @acts("retry", _("Retry"), _("Retry the selected jobs"))
     def retry_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         """Run failed, canceled and skipped jobs again, with fresh tries."""
         return self._act(request, queryset, "retry_jobs")
 
-    @acts("cancel", "Cancel", "Cancel the selected jobs")
+    @acts("cancel", _("Cancel"), _("Cancel the selected jobs"))
     def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         """Cancel jobs that wait, ask running ones to stop."""
         return self._act(request, queryset, "cancel_jobs")
 
-    @acts("requeue", "Enqueue a copy", "Enqueue a copy of the selected jobs")
+    @acts("requeue", _("Enqueue a copy"), _("Enqueue a copy of the selected jobs"))
     def requeue_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         """Enqueue a copy of each job."""
         return self._act(request, queryset, "requeue_jobs")
 
-    @acts("run", "Run now", "Run the selected scheduled jobs now")
+    @acts("run", _("Run now"), _("Run the selected scheduled jobs now"))
     def run_jobs_now(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         """Make scheduled jobs ready before their time."""
         return self._act(request, queryset, "run_jobs_now")
 
-    @acts("amend", "Change queue or priority", "Change queue or priority of the selected jobs")
+    @acts(
+        "amend", _("Change queue or priority"), _("Change queue or priority of the selected jobs")
+    )
     def amend_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         """Give waiting jobs another queue or priority."""
         return self._act(request, queryset, "amend_jobs")
 
-    @acts("remove", "Delete", "Delete the selected ended jobs")
+    @acts("remove", _("Delete"), _("Delete the selected ended jobs"))
     def delete_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         """Delete ended jobs and their history."""
         return self._act(request, queryset, "delete_jobs")
@@ -113,7 +117,7 @@ class JobActions(BulkPages):
         count = queryset.values("pk")[: MOST + 1].count()
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{deed.title}: jobs",
+            "title": gettext("%(deed)s: jobs") % {"deed": deed.title},
             "opts": self.opts,
             "deed": deed,
             "name": name,

@@ -7,6 +7,8 @@ from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq import control
 from django_taskq.admin import cells, neighbours, schedule_cells, timeline
@@ -24,31 +26,29 @@ LONGEST_REASON = 1000
 class JobDetails(admin.ModelAdmin):
     """The fields of one job, but for its payload."""
 
-    @admin.display(description="pipeline run")
+    @admin.display(description=_("pipeline run"))
     def run_link(self, job: Job) -> SafeString | str:
         """Return the step and the run that the job is part of, with a link."""
         if job.run_id is None:
             return cells.NOTHING
         step = job.node if job.map_index is None else f"{job.node}[{job.map_index}]"
-        return format_html(
-            '{} of <a href="{}">{}</a>',
-            cells.line(step),
-            self._run_url(str(job.run_id)),
-            job.run_id,
-        )
+        run = format_html('<a href="{}">{}</a>', self._run_url(str(job.run_id)), job.run_id)
+        return format_html(gettext("{step} of {run}"), step=cells.line(step), run=run)
 
-    @admin.display(description="about")
+    @admin.display(description=_("about"))
     def about_link(self, job: Job) -> SafeString | str:
         """Return the object that the job is about, with a link to all jobs that are."""
         return self._listed(names.ABOUT, job.about)
 
-    @admin.display(description="more jobs")
+    @admin.display(description=_("more jobs"))
     def lists(self, job: Job) -> SafeString:
         """Return links to the jobs of the same task, tenant and queue."""
-        chosen = (("task", job.task), ("tenant", job.tenant), ("queue", job.queue))
-        links = (
-            (self._list_of(name, value), f"of the same {name}") for name, value in chosen if value
+        chosen = (
+            ("task", job.task, _("of the same task")),
+            ("tenant", job.tenant, _("of the same tenant")),
+            ("queue", job.queue, _("of the same queue")),
         )
+        links = ((self._list_of(name, value), told) for name, value, told in chosen if value)
         return format_html_join(" · ", '<a href="{}">{}</a>', links)
 
     def _listed(self, name: str, value: str | None) -> SafeString | str:
@@ -68,7 +68,7 @@ class JobDetails(admin.ModelAdmin):
         name = "admin:django_taskq_job_change"
         return reverse(name, args=(id,), current_app=self.admin_site.name)
 
-    @admin.display(description="why it is not running")
+    @admin.display(description=_("why it is not running"))
     def why_line(self, job: Job) -> str:
         """Return why a job that has not ended is not running, or that it is."""
         if job.state in ENDED:
@@ -76,38 +76,37 @@ class JobDetails(admin.ModelAdmin):
         try:
             return cells.line(control.why(str(job.public_id), job.backend), LONGEST_REASON)
         except InvalidTaskBackend:
-            return cells.line(
-                f"TASKS has no alias {job.backend!r} any more: nobody takes its jobs."
-            )
+            told = gettext("TASKS has no alias “%(alias)s” any more: nobody takes its jobs.")
+            return cells.line(told % {"alias": job.backend})
         except TaskResultDoesNotExist:
             return cells.NOTHING
 
-    @admin.display(description="limits")
+    @admin.display(description=_("limits"))
     def limits(self, job: Job) -> str:
         """Return what bounds how many jobs of the task start."""
         return cells.line(words_of(job.gate))
 
-    @admin.display(description="dependencies")
+    @admin.display(description=_("dependencies"))
     def dependencies(self, job: Job) -> SafeString | str:
         """Return what the job waits for and what waits for it."""
         return neighbours.block_of(job, self._job_url)
 
-    @admin.display(description="timeline")
+    @admin.display(description=_("timeline"))
     def timeline(self, job: Job) -> SafeString | str:
         """Return what happened to the job, the first thing first."""
         return timeline.table_of(job, tries_of(job)[:MOST_TRIES])
 
-    @admin.display(description="schedule")
+    @admin.display(description=_("schedule"))
     def schedule_cell(self, job: Job) -> SafeString | str:
         """Return the schedule whose tick made the job, and the due instant."""
         return schedule_cells.origin_cell(job, self.admin_site.name)
 
-    @admin.display(description="worker")
+    @admin.display(description=_("worker"))
     def worker(self, job: Job) -> str:
         """Return the worker that holds the job."""
         return cells.line(job.worker_id)
 
-    @admin.display(description="workers of its attempts")
+    @admin.display(description=_("workers of its attempts"))
     def workers(self, job: Job) -> SafeString | str:
         """Return the workers that started the job, one an attempt."""
         ids = listed(job.worker_ids)

@@ -6,8 +6,10 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import deeds, filters, places
+from django_taskq.admin.actions import Words
 from django_taskq.admin.failures import FailurePages
 from django_taskq.admin.job_columns import JobColumns
 from django_taskq.admin.job_details import JobDetails
@@ -20,14 +22,14 @@ from django_taskq.admin.wanted import PARAMETERS, wanted_in
 from django_taskq.jobs.ids import parse_id
 from django_taskq.models import Job
 
-type Sections = tuple[tuple[str | None, dict[str, Any]], ...]
+type Sections = tuple[tuple[Words | None, dict[str, Any]], ...]
 
 # What only those see who may see payloads.
 PAYLOAD = frozenset({
     "reason_line", "args_block", "kwargs_block", "options_block", "metadata_block",
     "context_block", "progress_block", "result_block", "xcom_block", "tries_block",
 })  # fmt: skip
-SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
+SECTIONS: tuple[tuple[Words | None, tuple[str, ...]], ...] = (
     (
         None,
         (
@@ -36,11 +38,11 @@ SECTIONS: tuple[tuple[str | None, tuple[str, ...]], ...] = (
             "lost", "lists",
         ),
     ),
-    ("Call", ("args_block", "kwargs_block", "options_block", "metadata_block", "context_block")),
-    ("Outcome", ("progress_block", "result_block", "xcom_block", "tries_block")),
-    ("Time", ("timeline", "schedule_cell", "wait", "run_time")),
-    ("Dependencies", ("dependencies",)),
-    ("Workers", ("worker", "workers")),
+    (_("Call"), ("args_block", "kwargs_block", "options_block", "metadata_block", "context_block")),
+    (_("Outcome"), ("progress_block", "result_block", "xcom_block", "tries_block")),
+    (_("Time"), ("timeline", "schedule_cell", "wait", "run_time")),
+    (_("Dependencies"), ("dependencies",)),
+    (_("Workers"), ("worker", "workers")),
 )  # fmt: skip
 
 
@@ -59,7 +61,7 @@ class JobAdmin(OverviewPage, FailurePages, JobColumns, JobDetails, JobPayloads):
     )  # fmt: skip
     sortable_by = ()
     search_fields = ("public_id",)
-    search_help_text = (
+    search_help_text = _(
         "The id of a job; or exactly a task_id, a task (its name or its path) or a tenant. A "
         "task_id is found among all jobs of the tenant that is chosen, else of no tenant."
     )
@@ -104,7 +106,7 @@ class JobAdmin(OverviewPage, FailurePages, JobColumns, JobDetails, JobPayloads):
             for name, fields in SECTIONS
         ]
         if not may_see:
-            shown.insert(1, ("Payload", ("hidden_line",)))
+            shown.insert(1, (_("Payload"), ("hidden_line",)))
         return tuple((name, {"fields": fields}) for name, fields in shown if fields)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> tuple[str, ...]:

@@ -14,14 +14,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.tasks.exceptions import TaskResultDoesNotExist
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_taskq import control
 from django_taskq.admin import actions, cells, stopping
-from django_taskq.admin.actions import Done, Picked, Verb
+from django_taskq.admin.actions import Done, Picked, Told, Verb, Words
 from django_taskq.admin.confirming import confirm, is_confirmed
+from django_taskq.admin.deeds import DEEDS
 from django_taskq.admin.live_numbers import Look, live_aliases, look
 from django_taskq.health import MAX_STALL
-from django_taskq.jobs.assignment import NO_TENANT
 from django_taskq.jobs.depths import Depth, depths
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import State
@@ -38,27 +40,30 @@ STOP = "stop"
 class JobVerb(NamedTuple):
     """Something to be done to chosen jobs, with the permission that it needs."""
 
-    button: str
+    button: Words
     permission: str
     verb: Verb
-    told: str
-    past: str
+    told: Words
+    past: Told
 
 
 VERBS = {
     "cancel": JobVerb(
-        "Cancel", "cancel_job", actions.cancel,
-        "jobs that wait are canceled, and running ones asked to stop", "canceled, or asked to stop",
+        gettext_lazy("Cancel"), "cancel_job", actions.cancel,
+        gettext_lazy("jobs that wait are canceled, and running ones asked to stop"),
+        DEEDS["cancel_jobs"].past,
     ),
     "run_now": JobVerb(
-        "Run now", "run_job", actions.run_now, "scheduled jobs become ready", "ready now",
+        gettext_lazy("Run now"), "run_job", actions.run_now,
+        gettext_lazy("scheduled jobs become ready"), DEEDS["run_jobs_now"].past,
     ),
     "retry": JobVerb(
-        "Retry", "retry_job", actions.retry, "failed jobs run again", "will run again",
+        gettext_lazy("Retry"), "retry_job", actions.retry,
+        gettext_lazy("failed jobs run again"), DEEDS["retry_jobs"].past,
     ),
     "requeue": JobVerb(
-        "Enqueue a copy", "requeue_job", actions.requeue, "a copy of each job is enqueued",
-        "enqueued again as a copy",
+        gettext_lazy("Enqueue a copy"), "requeue_job", actions.requeue,
+        gettext_lazy("a copy of each job is enqueued"), DEEDS["requeue_jobs"].past,
     ),
 }  # fmt: skip
 
@@ -83,7 +88,7 @@ class LivePage(admin.ModelAdmin):
         answers = look(aliases, has_jobs=may_see)
         context = {
             **self.admin_site.each_context(request),
-            "title": "Live",
+            "title": _("Live"),
             "opts": self.opts,
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -96,7 +101,7 @@ class LivePage(admin.ModelAdmin):
 
     def _section(self, request: HttpRequest, alias: str, answer: Look | NoAnswer) -> dict[str, Any]:
         if isinstance(answer, NoAnswer):
-            return {"alias": alias, "silent": str(answer)}
+            return {"alias": alias, "silent": answer.told()}
         insights = answer.insights
         lanes = depths(insights.lanes, lambda lane: (lane.queue, lane.tenant))
         ordered = sorted(lanes, key=lambda lane: (-sum(lanes[lane]), *lane))
@@ -108,7 +113,7 @@ class LivePage(admin.ModelAdmin):
             "depth": _told(_whole(lanes.values())),
             "oldest": _age(insights.oldest_ready_at, insights.now),
             "lanes": [
-                (cells.line(queue), cells.line(tenant or NO_TENANT), *lanes[queue, tenant])
+                (cells.line(queue), cells.tenant(tenant), *lanes[queue, tenant])
                 for queue, tenant in ordered[:MOST_LANES]
             ],
             "more_lanes": max(0, len(lanes) - MOST_LANES),
@@ -124,7 +129,8 @@ class LivePage(admin.ModelAdmin):
         back = reverse(f"admin:{NAME}", current_app=self.admin_site.name)
         alias, action = request.POST.get("backend", ""), request.POST.get("action", "")
         if alias not in live_aliases():
-            messages.error(request, f"There is no such backend here: {cells.line(alias)}.")
+            told = _("There is no such backend here: %(alias)s.") % {"alias": cells.line(alias)}
+            messages.error(request, told)
         elif action == STOP:
             return self._stop(request, alias, back)
         elif action in VERBS:
@@ -136,11 +142,10 @@ class LivePage(admin.ModelAdmin):
             raise PermissionDenied
         ids = request.POST.getlist("worker")
         if not ids:
-            messages.warning(request, "No worker was chosen.")
+            messages.warning(request, _("No worker was chosen."))
         elif not is_confirmed(request):
-            count = "1 worker is" if len(ids) == 1 else f"Each of {len(ids)} workers is"
-            told = stopping.STOP_TOLD.format(count=count)
-            return self._confirm(request, "Ask to stop", told, ids, "worker", back)
+            told = stopping.stop_told(len(ids))
+            return self._confirm(request, _("Ask to stop"), told, ids, "worker", back)
         else:
             asked = control.store_of(alias).ask_stop(ids)
             _log(request, Worker, ((id, id, stopping.ASKED) for id in asked))
@@ -153,16 +158,24 @@ class LivePage(admin.ModelAdmin):
             raise PermissionDenied
         ids = request.POST.getlist("job")
         if not ids:
-            messages.warning(request, "No job was chosen.")
+            messages.warning(request, _("No job was chosen."))
         elif not is_confirmed(request):
-            told = f"{len(ids)} chosen of {alias}: {verb.told}."
+            told = _("%(count)d chosen of %(alias)s: %(told)s.") % {
+                "count": len(ids), "alias": alias, "told": verb.told,
+            }  # fmt: skip
             return self._confirm(request, verb.button, told, ids, "job", back)
         else:
             _apply(request, alias, verb, ids)
         return HttpResponseRedirect(back)
 
     def _confirm(
-        self, request: HttpRequest, button: str, told: str, ids: Sequence[str], what: str, back: str
+        self,
+        request: HttpRequest,
+        button: Words,
+        told: str,
+        ids: Sequence[str],
+        what: str,
+        back: str,
     ) -> HttpResponse:
         hidden = [(what, id) for id in ids]
         hidden += [(name, request.POST[name]) for name in ("backend", "action")]
@@ -176,17 +189,19 @@ def _apply(request: HttpRequest, alias: str, verb: JobVerb, ids: Sequence[str]) 
         picked = [Picked(record.id, alias, record.task) for record in known.values()]
         done = list(verb.verb(alias, picked)) if picked else []
     except TaskResultDoesNotExist:
-        messages.error(request, "Some of these jobs are gone; look again.")
+        messages.error(request, _("Some of these jobs are gone; look again."))
         return
     except control.store_of(alias).outages as error:
-        messages.error(request, f"{alias} does not answer: {cells.line(str(error))}")
+        told = _("%(alias)s does not answer: %(error)s")
+        messages.error(request, told % {"alias": alias, "error": cells.line(str(error))})
         return
     changed = [item for item in done if item.note is not None]
     _log(request, Job, (_entry(item) for item in changed))
     if changed:
-        messages.success(request, f"{len(changed)} {verb.past}.")
+        messages.success(request, verb.past(len(changed)))
     if left := len(ids) - len(changed):
-        messages.warning(request, f"{left} left as they were: they had moved on, or are gone.")
+        why = _("they had moved on, or are gone")
+        messages.warning(request, actions.left_as_before(left, why))
 
 
 def _entry(item: Done) -> tuple[str, str, str]:
@@ -214,7 +229,10 @@ def _whole(parts: Iterable[Depth]) -> Depth:
 
 
 def _told(depth: Depth) -> str:
-    return ", ".join(f"{count} {name}" for name, count in depth._asdict().items())
+    return (
+        _("%(ready)d ready, %(scheduled)d scheduled, %(deferred)d deferred, %(running)d running")
+        % depth._asdict()
+    )
 
 
 def _age(since: datetime | None, now: datetime) -> str:
@@ -232,8 +250,8 @@ def _worker(worker: WorkerRecord, now: datetime, running: Sequence[JobRecord]) -
         "beat": _age(worker.beat_at, now),
         "progress": _age(worker.progress_at, now),
         "memory": size(worker.memory) or cells.NOTHING,
-        "queues": "all" if worker.queues is None else cells.line(", ".join(worker.queues)),
-        "tenants": "all" if worker.assignment is None else cells.line(str(worker.assignment)),
+        "queues": _("all") if worker.queues is None else cells.line(", ".join(worker.queues)),
+        "tenants": _("all") if worker.assignment is None else cells.assignment(worker.assignment),
         "running": worker.running,
         "jobs": [(cells.line(job.task), _age(_since(job), now)) for job in held[:3]],
     }
@@ -241,10 +259,10 @@ def _worker(worker: WorkerRecord, now: datetime, running: Sequence[JobRecord]) -
 
 def _standing(worker: WorkerRecord) -> str:
     if not worker.is_alive:
-        return "lost"
+        return _("lost")
     if worker.is_stop_asked:
-        return "stopping"
-    return "stalled" if worker.stall.total_seconds() > MAX_STALL else "alive"
+        return _("stopping")
+    return _("stalled") if worker.stall.total_seconds() > MAX_STALL else _("alive")
 
 
 def _job(job: JobRecord, now: datetime) -> dict[str, Any]:
@@ -252,7 +270,7 @@ def _job(job: JobRecord, now: datetime) -> dict[str, Any]:
         "id": job.id,
         "task": cells.line(job.task),
         "queue": cells.line(job.queue),
-        "tenant": cells.line(job.tenant or NO_TENANT),
+        "tenant": cells.tenant(job.tenant),
         "state": str(job.state),
         "age": _age(_since(job), now),
         "tries": job.tries,

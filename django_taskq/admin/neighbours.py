@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from django_taskq.admin import cells
 from django_taskq.models import Dependency, Job
@@ -12,8 +13,8 @@ from django_taskq.models import Dependency, Job
 MOST = 20
 
 _HEAD = (
-    '<h4>{}</h4><table class="taskq-table"><thead><tr><th scope="col">job</th>'
-    '<th scope="col">task</th><th scope="col">state</th></tr></thead><tbody>{}</tbody></table>{}'
+    '<h4>{}</h4><table class="taskq-table"><thead><tr><th scope="col">{}</th>'
+    '<th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>{}</tbody></table>{}'
 )
 _ROW = '<tr><th scope="row">{}</th><td class="taskq-name">{}</td><td>{}</td></tr>'
 
@@ -40,7 +41,7 @@ def block_of(job: Job, link: Link) -> SafeString | str:
     )
     parts = [
         _table(name, rows, link)
-        for name, rows in (("Waits for", before), ("What waits for it", after))
+        for name, rows in ((_("Waits for"), before), (_("What waits for it"), after))
         if rows
     ]
     return format_html_join("", "{}", ((part,) for part in parts)) or cells.NOTHING
@@ -48,8 +49,8 @@ def block_of(job: Job, link: Link) -> SafeString | str:
 
 def _table(name: str, rows: Sequence[Any], link: Link) -> SafeString:
     body = format_html_join("", _ROW, (_cells(row, link) for row in rows[:MOST]))
-    more = format_html("<p>{}</p>", "More are not shown.") if len(rows) > MOST else ""
-    return format_html(_HEAD, name, body, more)
+    more = format_html("<p>{}</p>", _("More are not shown.")) if len(rows) > MOST else ""
+    return format_html(_HEAD, name, _("job"), _("task"), _("state"), body, more)
 
 
 def _cells(row: Iterable[Any], link: Link) -> tuple[Any, ...]:
@@ -58,4 +59,4 @@ def _cells(row: Iterable[Any], link: Link) -> tuple[Any, ...]:
         job = format_html('<a href="{}">{}</a>', link(str(id)), id)
         return job, cells.line(task), cells.line(state)
     known = next((str(name) for name in reversed(named) if name), None)
-    return cells.line(known), cells.NOTHING, "not seen yet, or deleted"
+    return cells.line(known), cells.NOTHING, _("not seen yet, or deleted")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from django_taskq import control
 from django_taskq.admin import cells, places
-from django_taskq.admin.overview_charts import charts_of, seconds
+from django_taskq.admin.overview_charts import charts_of, seconds, whole
 from django_taskq.advice import number
 from django_taskq.jobs.counts import Counts, Ending
 from django_taskq.jobs.states import State
@@ -74,7 +74,7 @@ class OverviewPage(admin.ModelAdmin):
 
     def _live(self, alias: str, answer: Sight | NoAnswer) -> dict[str, Any]:
         if isinstance(answer, NoAnswer):
-            return {"alias": alias, "silence": str(answer)}
+            return {"alias": alias, "silence": answer.told()}
         glance = answer.glance
         oldest = glance.oldest_ready_at
         age = None if oldest is None else max(timedelta(0), glance.now - oldest)
@@ -157,7 +157,7 @@ def _warnings(found: dict[str, Sight | NoAnswer]) -> list[dict[str, str]]:
     told = []
     for alias, answer in found.items():
         sentences: Sequence[str] = (
-            [str(answer)]
+            [answer.told()]
             if isinstance(answer, NoAnswer)
             else [advice.text for advice in answer.advice]
         )
@@ -171,8 +171,8 @@ def _tiles(total: Counts) -> list[tuple[str, str]]:
         for ending in (Ending.SUCCESSFUL, Ending.FAILED, Ending.CANCELED, Ending.LOST)
     )
     return [
-        (_("Jobs that ended"), str(ended)),
-        (_("Failed for good"), str(total.of(Ending.FAILED) + total.of(Ending.LOST))),
+        (_("Jobs that ended"), whole(ended)),
+        (_("Failed for good"), whole(total.of(Ending.FAILED) + total.of(Ending.LOST))),
         (_("Wait, p95"), seconds(total.waits.quantile(0.95))),
         (_("Run time, p95"), seconds(total.runs.quantile(0.95))),
     ]

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from django_taskq.admin import cells, charts
 from django_taskq.admin.charts import Frame, Series
 from django_taskq.jobs.counts import Counts, Ending, Histogram, TaskFailures
-from django_taskq.jobs.durations import told
+from django_taskq.jobs.durations import lasting, localised
 from django_taskq.jobs.trends import Point, total_of
 
 SHARES = (("p50", 0.5, "first"), ("p95", 0.95, "second"), ("p99", 0.99, "third"))
@@ -111,7 +111,9 @@ def failed_tasks(failures: Sequence[TaskFailures], back: str) -> Chart:
 
 def whole(value: float) -> str:
     """Return a number of things to read."""
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
+    if value == int(value):
+        return formats.number_format(int(value), force_grouping=True)
+    return localised(f"{value:.3g}")
 
 
 def seconds(value: float | None) -> str:
@@ -120,7 +122,7 @@ def seconds(value: float | None) -> str:
         return cells.NOTHING
     if value == 0:
         return "0"
-    return f"{value * 1000:.3g} ms" if value < 1 else told(value)
+    return f"{localised(f'{value * 1000:.3g}')} ms" if value < 1 else lasting(value)
 
 
 def _chart(

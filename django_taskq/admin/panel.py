@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import cells, deeds, places
 from django_taskq.admin import wanted as names
@@ -20,8 +22,8 @@ from django_taskq.models import Job
 FIELD = "jobs_panel"
 
 _TABLE = (
-    '<table class="taskq-table"><thead><tr><th scope="col">job</th><th scope="col">task</th>'
-    '<th scope="col">state</th><th scope="col">enqueued</th><th scope="col">ended</th></tr></thead>'
+    '<table class="taskq-table"><thead><tr><th scope="col">{}</th><th scope="col">{}</th>'
+    '<th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead>'
     "<tbody>{}</tbody></table>{}"
 )
 _CELL = "<td>{}</td>"
@@ -58,10 +60,10 @@ class JobsPanel(admin.ModelAdmin):
             for name, section in super().get_fieldsets(request, obj)
         ]
         if FIELD in self.get_readonly_fields(request, obj):
-            sections.append(("Jobs", {"fields": (FIELD,)}))
+            sections.append((gettext("Jobs"), {"fields": (FIELD,)}))
         return sections
 
-    @admin.display(description="newest jobs")
+    @admin.display(description=_("newest jobs"))
     def jobs_panel(self, obj: Model) -> SafeString | str:
         """Return the newest jobs about an object as a table, with links to their pages."""
         subject = self.jobs_about(obj)
@@ -69,7 +71,14 @@ class JobsPanel(admin.ModelAdmin):
         if not found:
             return cells.NOTHING
         rows = (self._cells(row) for row in islice(found, self.jobs_in_panel))
-        return format_html(_TABLE, format_html_join("", _ROW, rows), self._rest(subject))
+        head = (
+            gettext("job"),
+            gettext("task"),
+            gettext("state"),
+            gettext("enqueued"),
+            gettext("ended"),
+        )
+        return format_html(_TABLE, *head, format_html_join("", _ROW, rows), self._rest(subject))
 
     def _cells(self, row: Sequence[Any]) -> tuple[Any, ...]:
         id, task, state, failure, enqueued_at, finished_at = row
@@ -84,7 +93,7 @@ class JobsPanel(admin.ModelAdmin):
         if link is None:
             return ""
         query = urlencode({names.ABOUT: subject})
-        return format_html('<p><a href="{}?{}">All of them</a></p>', link, query)
+        return format_html('<p><a href="{}?{}">{}</a></p>', link, query, gettext("All of them"))
 
     def _address(self, page: str, args: tuple[str, ...]) -> str | None:
         """Return the address of a page of jobs; a site may have none."""

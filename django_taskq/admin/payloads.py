@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_taskq.admin import cells
 from django_taskq.exceptions import JobUnloadable
@@ -13,7 +15,7 @@ from django_taskq.loading import load_task
 from django_taskq.models import Job
 from django_taskq.project import read_masks
 
-UNNAMED = (
+UNNAMED = gettext_lazy(
     "Hidden: the task cannot be imported here, so that it is not known which of these arguments "
     "TASKQ['MASKED_ARGUMENTS'] masks."
 )
@@ -35,7 +37,7 @@ def args_block(job: Job) -> SafeString | str:
         return cells.block(job.args)
     names = _parameters(job.task)
     if names is None:
-        return UNNAMED
+        return str(UNNAMED)
     return cells.block(rewritten(job.args, lambda values: masks.of_args(values, names)))
 
 
@@ -62,7 +64,9 @@ def words_of_progress(text: str | None) -> str | None:
         done, total, message = payload.decode(text or "null")
     except (TypeError, ValueError):
         return None
-    numbers = f"{done}" if total is None else f"{done} of {total}"
+    numbers = (
+        f"{done}" if total is None else _("%(done)s of %(total)s") % {"done": done, "total": total}
+    )
     return f"{numbers}: {message}" if message else numbers
 
 

@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import cells, places, rule_cells
 from django_taskq.admin.rule_numbers import QueuePage, queue_page, tenants_in
+from django_taskq.admin.rule_words import QUEUES
 from django_taskq.admin.rules import RuleAdmin
 from django_taskq.admin.switching import switch_address
-from django_taskq.jobs.assignment import NO_TENANT
 from django_taskq.models import Queue
 
 
@@ -23,6 +25,7 @@ class QueueAdmin(RuleAdmin):
         "rate", "served_by", "switch",
     )  # fmt: skip
     edited = ("name", "paused", "max_running")
+    words = QUEUES
     seen = (
         "ready", "oldest", "scheduled", "deferred", "running_of", "rate", "served_by",
         "silent_cell", "switch", "by_tenant",
@@ -48,9 +51,17 @@ class QueueAdmin(RuleAdmin):
         may_pause = self.has_change_permission(request) and self.has_add_permission(request)
         return {
             "silent": list(shown.silent.values()),
-            "others_title": "Queues without a row",
-            "others_told": "They have jobs, or had some within the last minutes, and no limits.",
-            "others_columns": ("queue", *rule_cells.DEPTHS, "rate", "served by", "switch"),
+            "others_title": gettext("Queues without a row"),
+            "others_told": gettext(
+                "They have jobs, or had some within the last minutes, and no limits."
+            ),
+            "others_columns": (
+                _("queue"),
+                *rule_cells.DEPTHS,
+                _("rate"),
+                _("served by"),
+                _("switch"),
+            ),
             "others": [
                 {
                     "name": cells.line(name),
@@ -65,23 +76,23 @@ class QueueAdmin(RuleAdmin):
             ],
         }
 
-    @admin.display(description="rate, last 5 minutes")
+    @admin.display(description=_("rate, last 5 minutes"))
     def rate(self, queue: Queue) -> str:
         """Return how many attempts end per second."""
         return rule_cells.rate(getattr(queue, "rate", None))
 
-    @admin.display(description="served by")
+    @admin.display(description=_("served by"))
     def served_by(self, queue: Queue) -> str:
         """Return by how many live workers the queue is served."""
         return rule_cells.workers(self._workers(queue))
 
-    @admin.display(description="by tenant")
+    @admin.display(description=_("by tenant"))
     def by_tenant(self, queue: Queue) -> SafeString | str:
         """Return what the first tenants have in the queue, those with most ready jobs first."""
         tenants: Any = getattr(queue, "tenants", {})
         ordered = sorted(tenants, key=lambda name: (-tenants[name].depth.ready, name))
-        rows = ((name or NO_TENANT, *rule_cells.depth(tenants[name])) for name in ordered)
-        return rule_cells.table(("tenant", *rule_cells.DEPTHS), rows)
+        rows = ((cells.tenant(name), *rule_cells.depth(tenants[name])) for name in ordered)
+        return rule_cells.table((_("tenant"), *rule_cells.DEPTHS), rows)
 
     def _workers(self, queue: Any) -> int:
         return queue.numbers.workers if hasattr(queue, "numbers") else 0

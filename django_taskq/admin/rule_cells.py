@@ -6,13 +6,20 @@ from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_taskq.admin import cells
+from django_taskq.admin.actions import Words
 from django_taskq.admin.rule_numbers import Numbers, Rate
+from django_taskq.jobs.durations import localised
 from django_taskq.jobs.servings import Served
 from django_taskq.jobs.states import State
 
-DEPTHS = ("ready", "oldest ready", "scheduled", "deferred", "running")
+DEPTHS = (
+    gettext_lazy("ready"), gettext_lazy("oldest ready"), gettext_lazy("scheduled"),
+    gettext_lazy("deferred"), gettext_lazy("running"),
+)  # fmt: skip
 _PLACES: dict[str, int] = {
     State.READY: 0, State.SCHEDULED: 1, State.DEFERRED: 2, State.RUNNING: 3,
 }  # fmt: skip
@@ -27,7 +34,8 @@ def count(numbers: Numbers, state: State) -> int | str:
 def age(numbers: Numbers) -> str:
     """Return how long the oldest ready job has waited, or at the least."""
     told = cells.span(numbers.age)
-    return f"{told} or more" if numbers.age is not None and numbers.has_older else told
+    is_least = numbers.age is not None and numbers.has_older
+    return _("%(age)s or more") % {"age": told} if is_least else told
 
 
 def depth(numbers: Numbers) -> Sequence[int | str]:
@@ -43,19 +51,21 @@ def rate(found: Rate | None) -> str:
     if found is None or not found.ended:
         return cells.NOTHING
     told = f"{per_second(found.ended, found.seconds)}/s"
-    return f"{told}, {found.failed} failed" if found.failed else told
+    if not found.failed:
+        return told
+    return _("%(rate)s, %(failed)d failed") % {"rate": told, "failed": found.failed}
 
 
 def per_second(number: float, seconds: float) -> str:
     """Return a rate in as many digits as say anything."""
-    return f"{number / seconds:.3g}" if seconds > 0 else "0"
+    return localised(f"{number / seconds:.3g}") if seconds > 0 else "0"
 
 
 def workers(number: int) -> str:
     """Return by how many workers a queue is served."""
     if not number:
-        return "no worker"
-    return "1 worker" if number == 1 else f"{number} workers"
+        return _("no worker")
+    return ngettext("%(count)d worker", "%(count)d workers", number) % {"count": number}
 
 
 def served_by(firsts: Sequence[bool]) -> str:
@@ -64,7 +74,11 @@ def served_by(firsts: Sequence[bool]) -> str:
     told = workers(len(firsts))
     if not stealing:
         return told
-    return f"{told}, {'all' if stealing == len(firsts) else stealing} after others"
+    if stealing == len(firsts):
+        return _("%(workers)s, all after others") % {"workers": told}
+    return ngettext(
+        "%(workers)s, %(count)d after others", "%(workers)s, %(count)d after others", stealing
+    ) % {"workers": told, "count": stealing}
 
 
 def had(served: Mapping[str, Served], tenant: str) -> str:
@@ -105,10 +119,11 @@ def stolen(served: Mapping[str, Served], tenant: str) -> str:
     """Return how many attempts of a tenant ran on workers that serve others first."""
     given = [each.by_tenant[tenant] for each in served.values() if tenant in each.by_tenant]
     attempts, taken = sum(each.attempts for each in given), sum(each.stolen for each in given)
-    return f"{taken} of {attempts}" if taken else cells.NOTHING
+    told = _("%(done)s of %(total)s") % {"done": taken, "total": attempts}
+    return told if taken else cells.NOTHING
 
 
-def table(header: Iterable[str], rows: Iterable[Sequence[Any]]) -> SafeString | str:
+def table(header: Iterable[Words], rows: Iterable[Sequence[Any]]) -> SafeString | str:
     """Return a table whose first column names its rows."""
     body = format_html_join(
         "", '<tr><th scope="row" class="taskq-name">{}</th>{}</tr>',
@@ -130,12 +145,16 @@ def _seconds(given: Served, tenant: str) -> float:
 
 
 def _part(some: float, whole: float) -> str:
-    return f"{100 * some / whole:.3g} %" if whole and some else ""
+    return f"{localised(f'{100 * some / whole:.3g}')} %" if whole and some else ""
 
 
 def _of_each(served: Mapping[str, Served], told: Any) -> str:
     found = {alias: told(given) for alias, given in served.items()}
     is_one = len(found) == 1
     return cells.line(
-        ", ".join(part if is_one else f"{part} of {alias}" for alias, part in found.items() if part)
+        ", ".join(
+            part if is_one else _("%(part)s of %(alias)s") % {"part": part, "alias": alias}
+            for alias, part in found.items()
+            if part
+        )
     )

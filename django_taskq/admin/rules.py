@@ -10,6 +10,8 @@ from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq import rulings
 from django_taskq.admin import cells, filters, places, rule_cells
@@ -18,7 +20,16 @@ from django_taskq.admin.confirming import confirm_action, is_confirmed
 from django_taskq.admin.entries import log_changes
 from django_taskq.admin.paging import CappedPaginator
 from django_taskq.admin.rule_numbers import Numbers
-from django_taskq.admin.switching import switch_address, switch_by_name, told_of_pause
+from django_taskq.admin.rule_words import (
+    BUTTONS,
+    NOTES,
+    PAUSE,
+    RESUME,
+    RuleWords,
+    left_told,
+    subtitle_in,
+)
+from django_taskq.admin.switching import switch_address, switch_by_name
 from django_taskq.jobs.states import State
 from django_taskq.models import Queue, Tenant
 
@@ -73,6 +84,7 @@ class RuleAdmin(admin.ModelAdmin):
     # What is seen of a row beside what is written in it.
     seen: ClassVar[tuple[str, ...]] = ()
     edited: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[RuleWords]
 
     # What the pages of tenants and of queues say of themselves.
 
@@ -120,7 +132,7 @@ class RuleAdmin(admin.ModelAdmin):
         """Return the parts of the form, and for a stored row how it stands."""
         parts: list[Any] = [(None, {"fields": self.edited})]
         if obj is not None:
-            parts.append(("Now", {"fields": self._without_switch(request, self.seen)}))
+            parts.append((gettext("Now"), {"fields": self._without_switch(request, self.seen)}))
         return parts
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -194,85 +206,86 @@ class RuleAdmin(admin.ModelAdmin):
         response = super().changeform_view(request, object_id, form_url, extra_context)
         context = _context(response)
         if len(places.databases()) > 1 and "original" in context:
-            of = context.get("subtitle") or "a new one"
-            context["subtitle"] = f"{of}, in the database {places.database_of_rule(request)!r}"
+            context["subtitle"] = subtitle_in(
+                context.get("subtitle"), places.database_of_rule(request)
+            )
         return response
 
     # Actions and columns.
 
-    @acts("change", "Pause", "Pause the selected %(verbose_name_plural)s")
+    @acts("change", _("Pause"), _("Pause the selected %(verbose_name_plural)s"))
     def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:
         """Have their jobs start no more, once the reader has said so twice."""
-        return self._switch(request, queryset, "pause", "paused", "not paused")
+        return self._switch(request, queryset, PAUSE)
 
-    @acts("change", "Resume", "Resume the selected %(verbose_name_plural)s")
+    @acts("change", _("Resume"), _("Resume the selected %(verbose_name_plural)s"))
     def resume(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:
         """Let their jobs start again, once the reader has said so twice."""
-        return self._switch(request, queryset, "resume", "not paused", "paused")
+        return self._switch(request, queryset, RESUME)
 
-    @admin.display(description="name", ordering="name")
+    @admin.display(description=_("name"), ordering="name")
     def name_cell(self, row: Row) -> str:
         """Return the name."""
         return cells.line(str(row))
 
-    @admin.display(description="ready")
+    @admin.display(description=_("ready"))
     def ready(self, row: Row) -> int | str:
         """Return how many jobs could start."""
         return rule_cells.count(_numbers(row), State.READY)
 
-    @admin.display(description="oldest ready")
+    @admin.display(description=_("oldest ready"))
     def oldest(self, row: Row) -> str:
         """Return how long the oldest ready job has waited."""
         return rule_cells.age(_numbers(row))
 
-    @admin.display(description="scheduled")
+    @admin.display(description=_("scheduled"))
     def scheduled(self, row: Row) -> int | str:
         """Return how many jobs wait for their time."""
         return rule_cells.count(_numbers(row), State.SCHEDULED)
 
-    @admin.display(description="deferred")
+    @admin.display(description=_("deferred"))
     def deferred(self, row: Row) -> int | str:
         """Return how many jobs wait for others."""
         return rule_cells.count(_numbers(row), State.DEFERRED)
 
-    @admin.display(description="running")
+    @admin.display(description=_("running"))
     def running(self, row: Row) -> int | str:
         """Return how many jobs run."""
         return rule_cells.count(_numbers(row), State.RUNNING)
 
-    @admin.display(description="running, of at most")
+    @admin.display(description=_("running, of at most"))
     def running_of(self, row: Row) -> str:
         """Return how many jobs run, and how many may."""
         told = str(self.running(row))
-        return told if row.max_running is None else f"{told} of {row.max_running}"
+        if row.max_running is None:
+            return told
+        return gettext("%(done)s of %(total)s") % {"done": told, "total": row.max_running}
 
-    @admin.display(description="not answered")
+    @admin.display(description=_("not answered"))
     def silent_cell(self, row: Row) -> str:
         """Return which stores did not answer, so that their jobs are missing."""
         return cells.line(" ".join(getattr(row, "silent", ())))
 
-    @admin.display(description="switch")
+    @admin.display(description=_("switch"))
     def switch(self, row: Row) -> Any:
         """Return the button that pauses or resumes."""
         return switch_address(self, row.name, row._state.db or "", is_paused=row.paused)
 
     def _switch(
-        self, request: HttpRequest, queryset: QuerySet[Any], action: str, now: str, before: str
+        self, request: HttpRequest, queryset: QuerySet[Any], action: str
     ) -> TemplateResponse | None:
-        is_paused = now == "paused"
+        is_paused = action == PAUSE
         if not is_confirmed(request):
             names = [str(row) for row in queryset[:1000]]
-            told = told_of_pause(self.opts, queryset.count(), is_paused=is_paused)
-            return confirm_action(self, request, action, action.capitalize(), told, names)
+            told = self.words.told(queryset.count(), is_paused=is_paused)
+            return confirm_action(self, request, action, BUTTONS[action], told, names)
         selected = queryset.count()
         changed = rulings.switch(queryset, is_paused=is_paused)
-        told = f"{before} -> {now}.".capitalize()
-        log_changes(request, ((row, told) for row in changed))
-        what = self.opts.verbose_name if len(changed) == 1 else self.opts.verbose_name_plural
+        log_changes(request, ((row, NOTES[action]) for row in changed))
         if changed:
-            messages.success(request, f"{len(changed)} {what} now {now}.")
+            messages.success(request, self.words.done(len(changed), is_paused=is_paused))
         if left := selected - len(changed):
-            messages.warning(request, f"{left} left as before: {now} already.")
+            messages.warning(request, left_told(left, is_paused=is_paused))
         return None
 
 

@@ -10,9 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, override
 
 from django_taskq import control
 from django_taskq.admin import cells
+from django_taskq.admin.actions import Told, Words
 from django_taskq.admin.confirming import confirm, is_confirmed
 from django_taskq.admin.drawing import draw
 from django_taskq.admin.entries import log_run
@@ -28,15 +31,24 @@ from django_taskq.pipelines.run import PipelineRun, get_run
 
 MOST_RUNS = 50
 # What can be done to a run: the button, what it asks, what was done, how.
-VERBS: dict[str, tuple[str, str, str, Callable[[PipelineRun], int]]] = {
+VERBS: dict[str, tuple[Words, Words, Told, Callable[[PipelineRun], int]]] = {
     "retry": (
-        "Retry what failed",
-        "Its failed steps run again with fresh tries, then what waits for them.",
-        "{} jobs run again.", PipelineRun.retry_failed,
+        gettext_lazy("Retry what failed"),
+        gettext_lazy("Its failed steps run again with fresh tries, then what waits for them."),
+        lambda count: ngettext(
+            "%(count)d job runs again.", "%(count)d jobs run again.", count
+        ) % {"count": count},
+        PipelineRun.retry_failed,
     ),
     "cancel": (
-        "Cancel the run", "Its jobs that wait are canceled, those that run are asked to stop.",
-        "{} jobs were canceled, or asked to stop.", PipelineRun.cancel,
+        gettext_lazy("Cancel the run"),
+        gettext_lazy("Its jobs that wait are canceled, those that run are asked to stop."),
+        lambda count: ngettext(
+            "%(count)d job was canceled, or asked to stop.",
+            "%(count)d jobs were canceled, or asked to stop.",
+            count,
+        ) % {"count": count},
+        PipelineRun.cancel,
     ),
 }  # fmt: skip
 
@@ -76,7 +88,7 @@ class RunAdmin(admin.ModelAdmin):
         tenant = request.GET.get("tenant") or None
         found = find_runs(RunFilter(tenant=tenant, limit=MOST_RUNS), control.durable_aliases())
         context = {
-            "title": "Pipeline runs",
+            "title": _("Pipeline runs"),
             "rows": [self._row(run) for run in found],
             "tenant": tenant or "",
             "most": MOST_RUNS,
@@ -96,7 +108,7 @@ class RunAdmin(admin.ModelAdmin):
         if request.method == "POST":
             return self._act(request, run)
         context = {
-            "title": "Pipeline run",
+            "title": _("Pipeline run"),
             "run": run,
             "status": str(run.status),
             "drawing": draw(run.graph(), self._link),
@@ -119,9 +131,11 @@ class RunAdmin(admin.ModelAdmin):
         if not is_confirmed(request):
             hidden = [(verb, "yes")]
             return confirm(self, request, button, asked, [run.id], hidden, request.path)
-        told = past.format(change(run))
-        log_run(request, run.id, told)
-        messages.success(request, told)
+        count = change(run)
+        # What the log keeps is in one language.
+        with override(None):
+            log_run(request, run.id, past(count))
+        messages.success(request, past(count))
         return HttpResponseRedirect(request.path)
 
     def get_urls(self) -> list[URLPattern]:
@@ -136,13 +150,13 @@ class RunAdmin(admin.ModelAdmin):
         id = str(run_id)
         alias = backend_of(id, control.durable_aliases())
         if alias is None:
-            raise Http404("There is no such run.")
+            raise Http404(_("There is no such run."))
         newest = find_runs(RunFilter(limit=MOST_LOOKED_AT), [alias])
         if id not in {run.id for run in newest}:
             newest = [*newest, *find_runs(RunFilter(run_id=id), [alias])]
         found = grid_of(id, newest, control.database_of(alias))
         context = {
-            "title": "Runs by step",
+            "title": _("Runs by step"),
             "run_id": id,
             "run_url": self._url("change", id),
             "runs_url": self._url("changelist"),
@@ -164,7 +178,9 @@ class RunAdmin(admin.ModelAdmin):
                 cell and {
                     "style": cell.style,
                     "told": cell.told,
-                    "label": f"{cells.line(step)} of run {run.id}: {cell.told}",
+                    "label": _("%(step)s of run %(run)s: %(told)s") % {
+                        "step": cells.line(step), "run": run.id, "told": cell.told,
+                    },
                     "address": self._job_link(cell.id),
                 }
                 for cell, step in zip(row, steps, strict=True)
@@ -175,7 +191,7 @@ class RunAdmin(admin.ModelAdmin):
         id = parse_id(object_id)
         alias = None if id is None else backend_of(id, control.durable_aliases())
         if id is None or alias is None:
-            raise Http404("There is no such run.")
+            raise Http404(_("There is no such run."))
         try:
             return get_run(id, alias)
         except RunDoesNotExist as error:

@@ -1,13 +1,16 @@
 """What operators do to the schedules they have selected, with an entry in the log for each."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.tasks.exceptions import InvalidTask
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from django_taskq.admin.actions import acts
+from django_taskq.admin.actions import Told, acts
 from django_taskq.admin.entries import log_changes
 from django_taskq.exceptions import InvalidSchedule, JobUnloadable
 from django_taskq.models import Schedule
@@ -20,25 +23,62 @@ MOST, MOST_REASONS = 1000, 20
 type Verb = Callable[[Schedule], str | None]
 
 
+class _Words(NamedTuple):
+    """What is told of so many schedules: of those that were changed, and of the others."""
+
+    done: Told
+    left: Told
+
+
+_ENABLED = _Words(
+    done=lambda count: ngettext(
+        "%(count)d schedule now enabled.", "%(count)d schedules now enabled.", count
+    ) % {"count": count},
+    left=lambda count: ngettext(
+        "%(count)d left as before: enabled already.",
+        "%(count)d left as before: enabled already.",
+        count,
+    ) % {"count": count},
+)  # fmt: skip
+_DISABLED = _Words(
+    done=lambda count: ngettext(
+        "%(count)d schedule now disabled.", "%(count)d schedules now disabled.", count
+    ) % {"count": count},
+    left=lambda count: ngettext(
+        "%(count)d left as before: disabled already.",
+        "%(count)d left as before: disabled already.",
+        count,
+    ) % {"count": count},
+)  # fmt: skip
+_RUN = _Words(
+    done=lambda count: ngettext(
+        "%(count)d schedule run now.", "%(count)d schedules run now.", count
+    ) % {"count": count},
+    left=lambda count: ngettext(
+        "%(count)d left as before.", "%(count)d left as before.", count
+    ) % {"count": count},
+)  # fmt: skip
+
+
 class ScheduleActions(admin.ModelAdmin):
     """The actions of the list of schedules, and of a schedule's own page."""
 
     actions = ("enable", "disable", "run_schedules_now")
 
-    @acts("change", "Enable", "Enable the selected %(verbose_name_plural)s")
+    @acts("change", _("Enable"), _("Enable the selected %(verbose_name_plural)s"))
     def enable(self, request: HttpRequest, queryset: QuerySet[Schedule]) -> None:
         """Switch them on; what was due meanwhile is let go."""
-        self._apply(request, queryset, _enable, "now enabled", "enabled already")
+        self._apply(request, queryset, _enable, _ENABLED)
 
-    @acts("change", "Disable", "Disable the selected %(verbose_name_plural)s")
+    @acts("change", _("Disable"), _("Disable the selected %(verbose_name_plural)s"))
     def disable(self, request: HttpRequest, queryset: QuerySet[Schedule]) -> None:
         """Switch them off."""
-        self._apply(request, queryset, _disable, "now disabled", "disabled already")
+        self._apply(request, queryset, _disable, _DISABLED)
 
-    @acts("run", "Run now", "Run the selected %(verbose_name_plural)s now")
+    @acts("run", _("Run now"), _("Run the selected %(verbose_name_plural)s now"))
     def run_schedules_now(self, request: HttpRequest, queryset: QuerySet[Schedule]) -> None:
         """Make a job of each now."""
-        self._apply(request, queryset, _run, "run now", "as before")
+        self._apply(request, queryset, _run, _RUN)
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Tell whether the reader may run schedules."""
@@ -49,8 +89,7 @@ class ScheduleActions(admin.ModelAdmin):
         request: HttpRequest,
         queryset: QuerySet[Schedule],
         verb: Verb,
-        past: str,
-        otherwise: str,
+        words: _Words,
     ) -> None:
         done: list[tuple[Schedule, str]] = []
         refused: list[str] = []
@@ -67,14 +106,15 @@ class ScheduleActions(admin.ModelAdmin):
                 done.append((row, note))
         log_changes(request, done)
         if done:
-            what = self.opts.verbose_name if len(done) == 1 else self.opts.verbose_name_plural
-            messages.success(request, f"{len(done)} {what} {past}.")
+            messages.success(request, words.done(len(done)))
         if left:
-            messages.warning(request, f"{left} left as before: {otherwise}.")
+            messages.warning(request, words.left(left))
         for told in refused[:MOST_REASONS]:
             messages.error(request, told)
         if len(refused) > MOST_REASONS:
-            messages.error(request, f"{len(refused) - MOST_REASONS} more were refused.")
+            more = len(refused) - MOST_REASONS
+            told = ngettext("%(count)d more was refused.", "%(count)d more were refused.", more)
+            messages.error(request, told % {"count": more})
 
 
 def _enable(row: Schedule) -> str | None:

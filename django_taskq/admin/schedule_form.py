@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.tasks import task_backends
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
+from django_taskq.admin.actions import Words
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.jobs import payload
 from django_taskq.loading import load_task
@@ -27,14 +30,13 @@ from django_taskq.scheduling.validation import fill_in, find_faults
 from django_taskq.stores.database.clock import aware, storable
 from django_taskq.task_paths import find_task_paths
 
-OWN_ALIAS = "", "the task's own"
+OWN_ALIAS = "", _("the task's own")
 # The button that shows the next runs of what is typed, and how many it shows.
 PREVIEW, PREVIEWED = "_preview", 10
-ONLY_LOOKED_AT = "Nothing is saved yet."
-_LOCAL = "A time of the schedule's own zone, unless it has an offset: 2026-12-24 18:00."
+ONLY_LOOKED_AT = _("Nothing is saved yet.")
 
 
-def _text(help_text: str = "", *, rows: int = 0, **options: Any) -> forms.CharField:
+def _text(help_text: Any = "", *, rows: int = 0, **options: Any) -> forms.CharField:
     """Return a field for text; it shows again what it showed, so that changes are known."""
     if rows:
         options["widget"] = forms.Textarea(attrs={"rows": rows, "cols": 60})
@@ -49,41 +51,68 @@ class ScheduleForm(forms.ModelForm):
     database: ClassVar[str]
     preview: list[Run] | None = None
 
-    name = _text(required=True, max_length=200)
+    name = _text(label=_("Name"), required=True, max_length=200)
     task = forms.ChoiceField(
-        show_hidden_initial=True, help_text="Only tasks that this process knows can be chosen."
+        label=_("Task"),
+        show_hidden_initial=True,
+        help_text=_("Only tasks that this process knows can be chosen."),
     )
-    args = _text("A JSON array.", rows=2, label="arguments")
-    kwargs = _text("A JSON object.", rows=2, label="keyword arguments")
-    enabled = forms.BooleanField(required=False, initial=True, show_hidden_initial=True)
+    args = _text(_("A JSON array."), rows=2, label=_("Arguments"))
+    kwargs = _text(_("A JSON object."), rows=2, label=_("Keyword arguments"))
+    enabled = forms.BooleanField(
+        label=_("Enabled"), required=False, initial=True, show_hidden_initial=True
+    )
     expression = _text(
-        "Cron: minute, hour, day of the month, month, day of the week, and seconds last if any.",
+        _("Cron: minute, hour, day of the month, month, day of the week, and seconds last if any."),
+        label=_("Expression"),
         max_length=200,
     )
-    every = _text("Or an interval: 30s, 1h30m.")
-    at = _text(f"Or once. {_LOCAL}")
-    timezone = _text("Europe/Paris; empty for TIME_ZONE of the settings.", max_length=64)
-    start_at = _text(f"No tick before. {_LOCAL}", label="start")
-    end_at = _text(f"No tick after. {_LOCAL}", label="end")
+    every = _text(_("Or an interval: 30s, 1h30m."), label=_("Every"))
+    at = _text(
+        _("Or once. A time of the schedule's own zone, unless it has an offset: 2026-12-24 18:00."),
+        label=_("At"),
+    )
+    timezone = _text(
+        _("Europe/Paris; empty for TIME_ZONE of the settings."), label=_("Timezone"), max_length=64
+    )
+    start_at = _text(
+        _(
+            "No tick before. A time of the schedule's own zone, unless it has an offset: "
+            "2026-12-24 18:00."
+        ),
+        label=_("Start"),
+    )
+    end_at = _text(
+        _(
+            "No tick after. A time of the schedule's own zone, unless it has an offset: "
+            "2026-12-24 18:00."
+        ),
+        label=_("End"),
+    )
     jitter = forms.FloatField(
-        required=False, initial=0, show_hidden_initial=True,
-        help_text="Fires up to so many seconds later.",
+        label=_("Jitter"), required=False, initial=0, show_hidden_initial=True,
+        help_text=_("Fires up to so many seconds later."),
     )  # fmt: skip
-    backend = forms.ChoiceField(required=False, show_hidden_initial=True)
-    queue = _text("Empty for the task's own.", max_length=128)
-    tenant = _text(max_length=128)
-    priority = forms.IntegerField(required=False, show_hidden_initial=True)
-    options = _text('Further options of the task, a JSON object: {"max_tries": 3}.', rows=2)
+    backend = forms.ChoiceField(label=_("Backend"), required=False, show_hidden_initial=True)
+    queue = _text(_("Empty for the task's own."), label=_("Queue"), max_length=128)
+    tenant = _text(label=_("Tenant"), max_length=128)
+    priority = forms.IntegerField(label=_("Priority"), required=False, show_hidden_initial=True)
+    options = _text(
+        _('Further options of the task, a JSON object: {"max_tries": 3}.'),
+        label=_("Options"), rows=2,
+    )  # fmt: skip
     catchup = forms.ChoiceField(
-        choices=Catchup.choices, initial=Catchup.LAST, show_hidden_initial=True,
-        help_text="Which ticks that were missed fire after all.",
+        label=_("Catchup"), choices=Catchup.choices, initial=Catchup.LAST,
+        show_hidden_initial=True, help_text=_("Which ticks that were missed fire after all."),
     )  # fmt: skip
     catchup_limit = forms.IntegerField(
-        required=False, show_hidden_initial=True, help_text="With all: at most so many."
-    )
+        label=_("Catchup limit"), required=False, show_hidden_initial=True,
+        help_text=_("With all: at most so many."),
+    )  # fmt: skip
     overlap = forms.ChoiceField(
-        choices=Overlap.choices, initial=Overlap.SKIP, show_hidden_initial=True,
-        help_text="What becomes of a tick while the job of an earlier one has not ended.",
+        label=_("Overlap"), choices=Overlap.choices, initial=Overlap.SKIP,
+        show_hidden_initial=True,
+        help_text=_("What becomes of a tick while the job of an earlier one has not ended."),
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -138,7 +167,7 @@ class ScheduleForm(forms.ModelForm):
     def _post_clean(self) -> None:
         """Leave the row as it is: it is written from the definition."""
 
-    def _choose(self, field: str, known: Iterable[str], *first: tuple[str, str]) -> None:
+    def _choose(self, field: str, known: Iterable[str], *first: tuple[str, Any]) -> None:
         """Offer what is known, and what the row has whether it is known or not."""
         if field not in self.fields:
             return
@@ -161,21 +190,24 @@ class ScheduleForm(forms.ModelForm):
         faults = find_faults(definition, datetime.now(UTC), must_fire=must_fire)
         yield from faults
         if is_new and edits.rows(self.database).filter(name=definition.name).exists():
-            yield Fault("name", "A schedule has this name already.")
+            yield Fault("name", gettext("A schedule has this name already."))
         alias = definition.backend or load_task(definition.task).backend if not faults else None
         if alias is not None and places.database_of(alias) != self.database:
             yield Fault(
                 "backend",
-                f"Expected a backend whose schedules are in the database {self.database!r}, got "
-                f"{alias!r}. Choose one, or add the schedule in the other database.",
+                gettext(
+                    "Expected a backend whose schedules are in the database “%(database)s”, got "
+                    "“%(alias)s”. Choose one, or add the schedule in the other database."
+                )
+                % {"database": self.database, "alias": alias},
             )
 
 
-def _json(kind: type, what: str) -> Callable[[str], Any]:
+def _json(kind: type, wrong: Words) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         value = payload.decode(text)
         if not isinstance(value, kind):
-            raise ValueError(f"Expected {what}, got {text!r}.")
+            raise ValueError(str(wrong) % {"text": text})
         return value
 
     return read
@@ -187,9 +219,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "at": local_moment,
     "start_at": local_moment,
     "end_at": local_moment,
-    "args": _json(list, "a JSON array"),
-    "kwargs": _json(dict, "a JSON object"),
-    "options": _json(dict, "a JSON object"),
+    "args": _json(list, _("Expected a JSON array, got %(text)r.")),
+    "kwargs": _json(dict, _("Expected a JSON object, got %(text)r.")),
+    "options": _json(dict, _("Expected a JSON object, got %(text)r.")),
 }
 # What is no field of a definition, and under which field it is told.
 _APART = frozenset({"enabled", "catchup_limit"})

@@ -13,6 +13,8 @@ from django.tasks.exceptions import InvalidTaskBackend
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_taskq.admin import cells, places
 from django_taskq.admin.confirming import confirm, is_confirmed
@@ -32,17 +34,25 @@ INSTANT = timedelta(microseconds=1)
 # Due instants of a range that are counted before a reader says that they are meant.
 MOST_COUNTED = 10_000
 BEFORE = "before"
-_LOCAL = "A time of the schedule's own zone, unless it has an offset: 2026-12-24 18:00."
 
 
 class BackfillForm(forms.Form):
     """The range for which jobs are made."""
 
-    since = forms.CharField(label="from", help_text=f"The first instant. {_LOCAL}")
-    until = forms.CharField(label="to", required=False, help_text="The last one; empty for now.")
+    since = forms.CharField(
+        label=gettext_lazy("from"),
+        help_text=gettext_lazy(
+            "The first instant. A time of the schedule's own zone, unless it has an offset: "
+            "2026-12-24 18:00."
+        ),
+    )
+    until = forms.CharField(
+        label=gettext_lazy("to"), required=False,
+        help_text=gettext_lazy("The last one; empty for now."),
+    )  # fmt: skip
     max_running = forms.IntegerField(
-        required=False, min_value=1, label="running at once",
-        help_text="Empty for one, or any number where overlap is allow.",
+        required=False, min_value=1, label=gettext_lazy("running at once"),
+        help_text=gettext_lazy("Empty for one, or any number where overlap is allow."),
     )  # fmt: skip
 
     def __init__(self, zone: str, *args: Any, **kwargs: Any) -> None:
@@ -103,7 +113,7 @@ class SchedulePages(ScheduleActions):
         ticks = ticks_before(row, before, TICKS_OF_PAGE + 1)
         shown = ticks[:TICKS_OF_PAGE]
         context: dict[str, Any] = {
-            "title": f"Ticks of {cells.line(row.name)}",
+            "title": _("Ticks of %(name)s") % {"name": cells.line(row.name)},
             "table": self.ticks_table(request, shown),
             "newest": "" if before is None else self._beneath(request, "ticks", row),
         }
@@ -129,7 +139,8 @@ class SchedulePages(ScheduleActions):
                 return self._begin(request, row, form, back)
             except (InvalidSchedule, InvalidTaskBackend) as error:
                 form.add_error(None, str(error))
-        context = {"title": f"Backfill {cells.line(row.name)}", "form": form, "back": back}
+        title = _("Backfill %(name)s") % {"name": cells.line(row.name)}
+        context = {"title": title, "form": form, "back": back}
         return self._page(request, "backfill", row, context)
 
     def _begin(
@@ -141,12 +152,12 @@ class SchedulePages(ScheduleActions):
         if not is_confirmed(request):
             told = _told(row, since, until)
             hidden = [(name, request.POST.get(name, "")) for name in form.fields]
-            return confirm(self, request, "Backfill", told, [row.name], hidden, back)
+            return confirm(self, request, _("Backfill"), told, [row.name], hidden, back)
         until = until or datetime.now(since.tzinfo)
         made = backfills.begin(row, since, until, max_running=most)
         range_told = f"{aware(made.from_at).isoformat()} to {aware(made.until_at).isoformat()}"
         log_changes(request, [(row, f"Backfills {range_told}.")])
-        messages.success(request, "The backfill has begun; a scheduler makes its jobs.")
+        messages.success(request, _("The backfill has begun; a scheduler makes its jobs."))
         return HttpResponseRedirect(back)
 
     def _stop(self, request: HttpRequest, row: Schedule, back: str) -> HttpResponse:
@@ -154,21 +165,28 @@ class SchedulePages(ScheduleActions):
         rows = Backfill._default_manager.using(row._state.db).filter(schedule_id=row.pk)
         found = rows.filter(pk=int(given)).first() if given.isdecimal() else None
         if found is None or found.stopped_at is not None:
-            messages.warning(request, "There is no such backfill, or it was stopped before.")
+            messages.warning(request, _("There is no such backfill, or it was stopped before."))
         elif not is_confirmed(request):
-            told = "It makes no more jobs, and those of its jobs that have not ended are canceled."
+            told = _(
+                "It makes no more jobs, and those of its jobs that have not ended are canceled."
+            )
             hidden = [("stop", given)]
-            return confirm(self, request, "Stop the backfill", told, [row.name], hidden, back)
+            return confirm(self, request, _("Stop the backfill"), told, [row.name], hidden, back)
         else:
             canceled = backfills.stop(found)
             log_changes(request, [(row, f"Stopped a backfill, {canceled} jobs canceled.")])
-            messages.success(request, f"Stopped; {canceled} jobs canceled, or asked to stop.")
+            told = ngettext(
+                "Stopped; %(count)d job canceled, or asked to stop.",
+                "Stopped; %(count)d jobs canceled, or asked to stop.",
+                canceled,
+            )
+            messages.success(request, told % {"count": canceled})
         return HttpResponseRedirect(back)
 
     def _row(self, request: HttpRequest, schedule_id: int) -> Schedule:
         row = edits.rows(places.database_of_rule(request)).filter(pk=schedule_id).first()
         if row is None:
-            raise Http404("There is no such schedule.")
+            raise Http404(_("There is no such schedule."))
         return row
 
     def _page(
@@ -212,16 +230,26 @@ def _told(row: Schedule, since: datetime, until: datetime | None) -> str:
     timing = timing_of(row)
     # The first instant counts too.
     number = timing.count(since - INSTANT, end, MOST_COUNTED + 1)
-    count = f"more than {MOST_COUNTED}" if number > MOST_COUNTED else str(number)
-    return (
-        f"A job is made for each due instant from {since.isoformat()} to {end.isoformat()} that "
-        f"has none yet: {count} instants."
+    range_told = {"since": since.isoformat(), "until": end.isoformat()}
+    if number > MOST_COUNTED:
+        told = _(
+            "A job is made for each due instant from %(since)s to %(until)s that has none yet: "
+            "more than %(count)d instants."
+        )
+        return told % {**range_told, "count": MOST_COUNTED}
+    told = ngettext(
+        "A job is made for each due instant from %(since)s to %(until)s that has none yet: "
+        "%(count)d instant.",
+        "A job is made for each due instant from %(since)s to %(until)s that has none yet: "
+        "%(count)d instants.",
+        number,
     )
+    return told % {**range_told, "count": number}
 
 
 def _place_of(text: str) -> tuple[datetime, int] | None:
     """Read behind which tick a page begins, None for the newest ones."""
-    moment, _, pk = text.partition("/")
+    moment, _slash, pk = text.partition("/")
     try:
         due = parse_datetime(moment)
     except ValueError:

@@ -14,8 +14,11 @@ from django.tasks.exceptions import InvalidTaskBackend
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import cells, filters, places, schedule_cells
+from django_taskq.admin.rule_words import subtitle_in
 from django_taskq.admin.schedule_form import ScheduleForm
 from django_taskq.admin.schedule_pages import SchedulePages
 from django_taskq.admin.schedule_preview import is_preview, show_preview
@@ -26,7 +29,7 @@ from django_taskq.models import Backfill, Job, Schedule, Tick
 from django_taskq.models.schedule import Source
 from django_taskq.scheduling import edits
 from django_taskq.scheduling.progress import Progress, progress_of
-from django_taskq.scheduling.runs import Run, words_of_time
+from django_taskq.scheduling.runs import Run
 from django_taskq.scheduling.ticks import latest_ticks
 
 SHOWN_RUNS, SHOWN_TICKS, SHOWN_BACKFILLS = 5, 20, 2
@@ -95,9 +98,13 @@ class ScheduleAdmin(SchedulePages):
 
     def get_fieldsets(self, request: HttpRequest, obj: Schedule | None = None) -> Any:
         """Return the parts of the form, and for a stored schedule what became of it."""
-        parts = [(None, {"fields": CALL}), ("When", {"fields": TIMES}), ("How", {"fields": HOW})]
+        parts: list[Any] = [
+            (None, {"fields": CALL}),
+            (_("When"), {"fields": TIMES}),
+            (_("How"), {"fields": HOW}),
+        ]
         if obj is not None:
-            parts.append(("Runs", {"fields": SEEN}))
+            parts.append((_("Runs"), {"fields": SEEN}))
         return parts
 
     def get_form(
@@ -174,69 +181,72 @@ class ScheduleAdmin(SchedulePages):
             context |= self.links_of(request, context["original"])
             response.context_data = context
         if len(places.databases()) > 1 and "original" in context:
-            of = context.get("subtitle") or "a new one"
-            context["subtitle"] = f"{of}, in the database {places.database_of_rule(request)!r}"
+            context["subtitle"] = subtitle_in(
+                context.get("subtitle"), places.database_of_rule(request)
+            )
         return response  # type: ignore[no-any-return]
 
     # Columns and fields.
 
-    @admin.display(description="name", ordering="name")
+    @admin.display(description=_("name"), ordering="name")
     def name_cell(self, row: Schedule) -> str:
         """Return the name."""
         return cells.line(row.name)
 
-    @admin.display(description="task", ordering="task")
+    @admin.display(description=_("task"), ordering="task")
     def task_name(self, row: Schedule) -> str:
         """Return the import path of the task."""
         return cells.line(row.task)
 
-    @admin.display(description="when")
+    @admin.display(description=_("when"))
     def when(self, row: Schedule) -> str:
         """Return when it is due, as it was given."""
-        return cells.line(words_of_time(row))
+        return cells.line(schedule_cells.time_cell(row))
 
-    @admin.display(description="next", ordering="next_at")
+    @admin.display(description=_("next"), ordering="next_at")
     def next_here(self, row: Schedule) -> str:
         """Return the next run on the clocks of the schedule's zone."""
         run = _next_run(row)
         return cells.NOTHING if run is None else local(row, run)
 
-    @admin.display(description="next in UTC")
+    @admin.display(description=_("next in UTC"))
     def next_in_utc(self, row: Schedule) -> str:
         """Return the next run in UTC."""
         run = _next_run(row)
         return cells.NOTHING if run is None else f"{run.utc:%Y-%m-%d %H:%M:%S}"
 
-    @admin.display(description="note")
+    @admin.display(description=_("note"))
     def note(self, row: Schedule) -> str:
         """Return what a change of clocks does to the next run, or why there is none."""
         run = _next_run(row)
         return cells.line((run and run.note) or row.reason)
 
-    @admin.display(description="last tick")
+    @admin.display(description=_("last tick"))
     def last_tick_cell(self, row: Schedule) -> SafeString | str:
         """Return when the schedule was due last, and what was decided of it."""
         tick: Tick | None = getattr(row, "last_tick", None)
         if tick is None:
             return cells.NOTHING
-        return format_html("{}<br>{}", cells.moment(tick.due_at), tick.decision)
+        return format_html(
+            "{}<br>{}", cells.moment(tick.due_at), schedule_cells.decision_cell(tick)
+        )
 
-    @admin.display(description="kept in")
+    @admin.display(description=_("kept in"))
     def kept_in(self, row: Schedule) -> str:
         """Return who keeps it."""
-        return "code" if row.source == Source.CODE else "here"
+        return gettext("code") if row.source == Source.CODE else gettext("here")
 
-    @admin.display(description="reason")
+    @admin.display(description=_("reason"))
     def reason_line(self, row: Schedule) -> str:
         """Return why it is off, or waits."""
         return cells.line(row.reason)
 
-    @admin.display(description="next runs")
+    @admin.display(description=_("next runs"))
     def next_runs(self, row: Schedule) -> SafeString | str:
         """Return the next runs, in the zone of the schedule and in UTC."""
         return schedule_cells.runs_block(row, runs_of(row, SHOWN_RUNS, datetime.now(UTC)))
 
-    @admin.display(description="last ticks")
+    @admin.display(description=_("last ticks"))
     def last_ticks(self, row: Schedule) -> SafeString | str:
         """Return the latest ticks with their jobs."""
         link = partial(_link, self.admin_site.name) if getattr(row, "has_links", False) else None
@@ -249,7 +259,7 @@ class ScheduleAdmin(SchedulePages):
             ticks, partial(_link, self.admin_site.name) if may_see else None
         )
 
-    @admin.display(description="backfills")
+    @admin.display(description=_("backfills"))
     def backfills(self, row: Schedule) -> SafeString | str:
         """Return the latest backfills and how far they are."""
         return schedule_cells.backfills_block(getattr(row, "backfills_shown", ()))

@@ -8,6 +8,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq import control
 from django_taskq.admin.actions import acts
@@ -16,11 +18,6 @@ from django_taskq.admin.entries import log_changes
 from django_taskq.models import Worker
 
 MOST = 1000
-STOP_TOLD = (
-    "{count} asked to stop: it takes no more, finishes what runs within its grace, gives the rest "
-    "back and ends with exit status 0, and with it all workers of its runworker. Whether that is "
-    "started again is up to systemd, the container or whoever started it."
-)
 ASKED = "Asked to stop."
 
 
@@ -29,15 +26,15 @@ class StopAction(admin.ModelAdmin):
 
     actions = ("stop",)
 
-    @acts("stop", "Stop", "Ask the selected %(verbose_name_plural)s to stop")
+    @acts("stop", _("Stop"), _("Ask the selected %(verbose_name_plural)s to stop"))
     def stop(self, request: HttpRequest, queryset: QuerySet[Worker]) -> TemplateResponse | None:
         """Ask live workers to stop, once the reader has said so twice."""
         workers = list(queryset.order_by("backend", "pk")[:MOST])
         if not is_confirmed(request):
-            count = "1 worker is" if len(workers) == 1 else f"Each of {len(workers)} workers is"
-            names = [f"{worker.pk} of {worker.backend}" for worker in workers]
-            told = STOP_TOLD.format(count=count)
-            return confirm_action(self, request, "stop", "Ask to stop", told, names)
+            of = gettext("%(part)s of %(alias)s")
+            names = [of % {"part": worker.pk, "alias": worker.backend} for worker in workers]
+            told = stop_told(len(workers))
+            return confirm_action(self, request, "stop", _("Ask to stop"), told, names)
         asked = _ask(workers)
         log_changes(request, ((worker, ASKED) for worker in workers if worker.pk in asked))
         tell(request, len(asked), len(workers) - len(asked))
@@ -48,6 +45,21 @@ class StopAction(admin.ModelAdmin):
         return may_stop(request)
 
 
+def stop_told(count: int) -> str:
+    """Return what becomes of so many workers."""
+    return ngettext(
+        "%(count)d worker is asked to stop: it takes no more, finishes what runs within its grace, "
+        "gives the rest back and ends with exit status 0, and with it all workers of its "
+        "runworker. Whether that is started again is up to systemd, the container or whoever "
+        "started it.",
+        "Each of %(count)d workers is asked to stop: it takes no more, finishes what runs within "
+        "its grace, gives the rest back and ends with exit status 0, and with it all workers of "
+        "its runworker. Whether that is started again is up to systemd, the container or whoever "
+        "started it.",
+        count,
+    ) % {"count": count}
+
+
 def may_stop(request: HttpRequest) -> bool:
     """Tell whether the reader may ask workers to stop."""
     return bool(request.user.has_perm("django_taskq.stop_worker"))
@@ -56,12 +68,19 @@ def may_stop(request: HttpRequest) -> bool:
 def tell(request: HttpRequest, asked: int, left: int) -> None:
     """Tell the reader how many workers were asked, and how many were not."""
     if asked:
-        what = "worker was" if asked == 1 else "workers were"
-        messages.success(
-            request, f"{asked} {what} asked to stop; a heartbeat tells within some seconds."
+        told = ngettext(
+            "%(count)d worker was asked to stop; a heartbeat tells within some seconds.",
+            "%(count)d workers were asked to stop; a heartbeat tells within some seconds.",
+            asked,
         )
+        messages.success(request, told % {"count": asked})
     if left:
-        messages.warning(request, f"{left} left as before: not alive any more.")
+        told = ngettext(
+            "%(count)d left as before: not alive any more.",
+            "%(count)d left as before: not alive any more.",
+            left,
+        )
+        messages.warning(request, told % {"count": left})
 
 
 def _ask(workers: Sequence[Any]) -> set[str]:

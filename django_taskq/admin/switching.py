@@ -9,21 +9,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from django_taskq import rulings
 from django_taskq.admin import places
 from django_taskq.admin.confirming import confirm, is_confirmed
 from django_taskq.admin.entries import log_changes
-
-PAUSE, RESUME = "pause", "resume"
-
-
-def told_of_pause(opts: Any, count: int, *, is_paused: bool) -> str:
-    """Return what becomes of so many tenants or queues."""
-    what = opts.verbose_name if count == 1 else opts.verbose_name_plural
-    if is_paused:
-        return f"Jobs of {count} {what} start no more until that is resumed; those that run go on."
-    return f"Jobs of {count} {what} may start again."
+from django_taskq.admin.rule_words import BUTTONS, NOTES, PAUSE, RESUME
 
 
 def switch_address(model_admin: Any, name: str, database: str, *, is_paused: bool) -> SafeString:
@@ -31,7 +23,7 @@ def switch_address(model_admin: Any, name: str, database: str, *, is_paused: boo
     verb = RESUME if is_paused else PAUSE
     chosen = urlencode({"name": name, "to": verb, places.DATABASE_PARAMETER: database})
     address = f"{_reversed(model_admin, 'switch')}?{chosen}"
-    return format_html('<a class="button" href="{}">{}</a>', address, verb.capitalize())
+    return format_html('<a class="button" href="{}">{}</a>', address, BUTTONS[verb])
 
 
 def switch_by_name(model_admin: Any, request: HttpRequest) -> HttpResponse:
@@ -42,29 +34,31 @@ def switch_by_name(model_admin: Any, request: HttpRequest) -> HttpResponse:
     database = places.database_of_rule(request)
     back = f"{_reversed(model_admin, 'changelist')}?{places.DATABASE_PARAMETER}={database}"
     if verb not in (PAUSE, RESUME):
-        messages.error(request, f"Expected to be told {PAUSE} or {RESUME}, got {verb!r}.")
+        told = _("Expected to be told %(pause)s or %(resume)s, got %(verb)r.")
+        messages.error(request, told % {"pause": PAUSE, "resume": RESUME, "verb": verb})
         return HttpResponseRedirect(back)
     kind = model_admin.model
     rows = kind._default_manager.using(database).filter(name=name)
     if verb == PAUSE and not rows.exists() and not model_admin.has_add_permission(request):
         raise PermissionDenied
     if not is_confirmed(request):
-        told = told_of_pause(model_admin.opts, 1, is_paused=verb == PAUSE)
+        told = model_admin.words.told(1, is_paused=verb == PAUSE)
         shown = [str(kind(name=name))]
-        return confirm(model_admin, request, verb.capitalize(), told, shown, (), back)
+        return confirm(model_admin, request, BUTTONS[verb], told, shown, (), back)
     try:
         change = rulings.pause if verb == PAUSE else rulings.resume
         has_changed = change(kind, name, database)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return HttpResponseRedirect(back)
-    now = "paused" if verb == PAUSE else "not paused"
     if has_changed:
-        before = "Not paused" if verb == PAUSE else "Paused"
-        log_changes(request, ((row, f"{before} -> {now}.") for row in rows))
-        messages.success(request, f"1 {model_admin.opts.verbose_name} now {now}.")
+        log_changes(request, ((row, NOTES[verb]) for row in rows))
+        messages.success(request, model_admin.words.done(1, is_paused=verb == PAUSE))
     else:
-        messages.warning(request, f"Left as before: {now} already.")
+        told = _("Left as before: paused already.")
+        if verb == RESUME:
+            told = _("Left as before: not paused already.")
+        messages.warning(request, told)
     return HttpResponseRedirect(back)
 
 

@@ -9,12 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import cells, places, rule_cells
 from django_taskq.admin.rule_numbers import TenantPage, servers, tenant_page
+from django_taskq.admin.rule_words import TENANTS
 from django_taskq.admin.rules import RuleAdmin
 from django_taskq.admin.switching import switch_address
-from django_taskq.jobs.assignment import NO_TENANT
 from django_taskq.jobs.servings import Served
 from django_taskq.models import Tenant
 
@@ -27,6 +29,7 @@ class TenantAdmin(RuleAdmin):
         "deferred", "running", "max_running", "rate", "max_rate", "served_by", "stolen", "switch",
     )  # fmt: skip
     edited = ("name", "paused", "weight", "max_running", "max_rate")
+    words = TENANTS
     seen = (
         "ready", "oldest", "waited", "scheduled", "deferred", "running_of", "rate_of", "had",
         "share", "served_by", "stolen", "silent_cell", "switch",
@@ -44,7 +47,7 @@ class TenantAdmin(RuleAdmin):
     def context_of_list(self, shown: TenantPage, request: HttpRequest) -> dict[str, Any]:
         """Return where the tenants without a row are."""
         chosen = f"{places.DATABASE_PARAMETER}={places.database_of_rule(request)}"
-        tool = {"shown": "Without a row", "address": f"{self._address('others')}?{chosen}"}
+        tool = {"shown": gettext("Without a row"), "address": f"{self._address('others')}?{chosen}"}
         return {"silent": list(shown.silent.values()), "tools": [tool]}
 
     # The page of those without a row.
@@ -67,15 +70,18 @@ class TenantAdmin(RuleAdmin):
         names = sorted(set(names) - set(rows.values_list("name", flat=True)))
         context = {
             **self.admin_site.each_context(request),
-            "title": "Tenants without a row",
+            "title": gettext("Tenants without a row"),
             "opts": self.opts,
             "list_address": f"{self._address('changelist')}?{places.DATABASE_PARAMETER}={database}",
             "silent": list(shown.silent.values()),
-            "others_title": "Tenants with ready jobs and no row",
-            "others_told": "They weigh 1 and have no limits. Of many only the first are shown.",
-            "others_none": "Every tenant whose jobs were looked at has a row.",
+            "others_title": gettext("Tenants with ready jobs and no row"),
+            "others_told": gettext(
+                "They weigh 1 and have no limits. Of many only the first are shown."
+            ),
+            "others_none": gettext("Every tenant whose jobs were looked at has a row."),
             "others_columns": (
-                "tenant", *rule_cells.DEPTHS, "had of the last hour", "served by", "switch",
+                _("tenant"), *rule_cells.DEPTHS, _("had of the last hour"), _("served by"),
+                _("switch"),
             ),
             "others": [self._other(name, shown, database, request) for name in names],
         }  # fmt: skip
@@ -86,7 +92,7 @@ class TenantAdmin(RuleAdmin):
     ) -> dict[str, Any]:
         may_pause = self.has_change_permission(request) and self.has_add_permission(request)
         return {
-            "name": cells.line(name or NO_TENANT),
+            "name": cells.tenant(name),
             "cells": (
                 *rule_cells.depth(shown.of(name)),
                 rule_cells.had(shown.served, name),
@@ -97,38 +103,40 @@ class TenantAdmin(RuleAdmin):
 
     # Columns.
 
-    @admin.display(description="had of the last hour")
+    @admin.display(description=_("had of the last hour"))
     def had(self, tenant: Tenant) -> str:
         """Return the part of the worker time that the tenant had."""
         return rule_cells.had(_served(tenant), tenant.name)
 
-    @admin.display(description="its weight gives")
+    @admin.display(description=_("its weight gives"))
     def share(self, tenant: Tenant) -> str:
         """Return what the weight gives the tenant beside those that had worker time."""
         return rule_cells.due(_served(tenant), tenant.name, tenant.weight)
 
-    @admin.display(description="waited, on average")
+    @admin.display(description=_("waited, on average"))
     def waited(self, tenant: Tenant) -> str:
         """Return how long its jobs waited for their start."""
         return rule_cells.waited(_served(tenant), tenant.name)
 
-    @admin.display(description="ended per second")
+    @admin.display(description=_("ended per second"))
     def rate(self, tenant: Tenant) -> str:
         """Return how many of its attempts ended per second of the last hour."""
         return rule_cells.ended_per_second(_served(tenant), tenant.name, timezone.now())
 
-    @admin.display(description="ended per second, of at most")
+    @admin.display(description=_("ended per second, of at most"))
     def rate_of(self, tenant: Tenant) -> str:
         """Return how many of its attempts ended per second, and how many may start."""
         told = self.rate(tenant)
-        return told if tenant.max_rate is None else f"{told} of {tenant.max_rate}"
+        if tenant.max_rate is None:
+            return told
+        return gettext("%(done)s of %(total)s") % {"done": told, "total": tenant.max_rate}
 
-    @admin.display(description="served by")
+    @admin.display(description=_("served by"))
     def served_by(self, tenant: Tenant) -> str:
         """Return by how many live workers the tenant is served."""
         return rule_cells.served_by(getattr(tenant, "servers", ()))
 
-    @admin.display(description="stolen in the last hour")
+    @admin.display(description=_("stolen in the last hour"))
     def stolen(self, tenant: Tenant) -> str:
         """Return how many of its attempts ran on workers that serve others first."""
         return rule_cells.stolen(_served(tenant), tenant.name)

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from django_taskq.admin import cells
 from django_taskq.models import Attempt, Job
 
 _HEAD = (
-    '<table class="taskq-table"><thead><tr><th scope="col">when</th><th scope="col">what</th>'
-    '<th scope="col">took</th><th scope="col">worker</th></tr></thead><tbody>{}</tbody></table>'
+    '<table class="taskq-table"><thead><tr><th scope="col">{}</th><th scope="col">{}</th>'
+    '<th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>{}</tbody></table>'
 )
 _ROW = '<tr><td>{}</td><th scope="row">{}</th><td>{}</td><td class="taskq-name">{}</td></tr>'
 
@@ -33,7 +34,8 @@ def table_of(job: Job, tries: Sequence[Attempt]) -> SafeString:
         (cells.moment(event.at), event.what, cells.span(event.took), cells.line(event.worker))
         for event in events
     )
-    return format_html(_HEAD, format_html_join("", _ROW, rows))
+    head = (_("when"), _("what"), _("took"), _("worker"))
+    return format_html(_HEAD, *head, format_html_join("", _ROW, rows))
 
 
 def between(start: datetime | None, end: datetime | None) -> timedelta | None:
@@ -42,35 +44,36 @@ def between(start: datetime | None, end: datetime | None) -> timedelta | None:
 
 
 def _events(job: Job, tries: Sequence[Attempt]) -> Iterator[Event]:
-    yield Event(job.enqueued_at, "Enqueued")
+    yield Event(job.enqueued_at, _("Enqueued"))
     plain = (
-        (job.run_after, "Not before"),
-        (job.due_at, "Due"),
-        (job.eligible_at, "Ready"),
-        (job.cancel_asked_at, "Asked to stop"),
+        (job.run_after, _("Not before")),
+        (job.due_at, _("Due")),
+        (job.eligible_at, _("Ready")),
+        (job.cancel_asked_at, _("Asked to stop")),
     )
     for at, what in plain:
         if at is not None:
             yield Event(at, what)
     if job.claimed_at is not None:
-        yield Event(job.claimed_at, "Claimed", None, job.worker_id)
+        yield Event(job.claimed_at, _("Claimed"), None, job.worker_id)
     if job.started_at is not None:
-        yield Event(job.started_at, "First started", between(job.eligible_at, job.started_at))
+        yield Event(job.started_at, _("First started"), between(job.eligible_at, job.started_at))
     for attempt in tries:
         how = f"{attempt.verdict}, {attempt.failure}" if attempt.failure else attempt.verdict
         took = between(attempt.started_at, attempt.finished_at)
         told = cells.line(how)
         if attempt.started_at is not None:
-            yield Event(
-                attempt.started_at, f"Attempt {attempt.attempt} started", None, attempt.worker_id
-            )
-        yield Event(
-            attempt.finished_at, f"Attempt {attempt.attempt}: {told}", took, attempt.worker_id
-        )
+            yield Event(attempt.started_at, _started(attempt.attempt), None, attempt.worker_id)
+        what = _("Attempt %(number)d: %(how)s") % {"number": attempt.attempt, "how": told}
+        yield Event(attempt.finished_at, what, took, attempt.worker_id)
     told_of = {attempt.attempt for attempt in tries}
     if job.last_attempted_at is not None and job.attempt not in told_of:
-        yield Event(job.last_attempted_at, f"Attempt {job.attempt} started", None, job.worker_id)
+        yield Event(job.last_attempted_at, _started(job.attempt), None, job.worker_id)
     if job.finished_at is not None:
         ran = None if job.attempt in told_of else between(job.last_attempted_at, job.finished_at)
         how = f"{job.state}, {job.failure}" if job.failure else job.state
-        yield Event(job.finished_at, f"Ended: {cells.line(how)}", ran, None)
+        yield Event(job.finished_at, _("Ended: %(how)s") % {"how": cells.line(how)}, ran, None)
+
+
+def _started(number: int) -> str:
+    return _("Attempt %(number)d started") % {"number": number}

@@ -2,6 +2,7 @@
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from django_taskq.admin import cells
 from django_taskq.admin.timeline import between
@@ -32,19 +33,22 @@ def block_of(job: Job) -> SafeString | str:
     kept = tries_of(job)
     shown = format_html_join("", "{}", ((_try(attempt),) for attempt in kept[:MOST_TRIES]))
     if len(kept) > MOST_TRIES:
-        return format_html("{}<p>Earlier tries are not shown.</p>", shown)
+        return format_html("{}<p>{}</p>", shown, _("Earlier tries are not shown."))
     return shown or cells.NOTHING
 
 
 def _try(attempt: Attempt) -> SafeString:
     kind = f"{attempt.verdict}, {attempt.failure}" if attempt.failure else attempt.verdict
+    summary = _("Attempt %(number)d: %(how)s on %(worker)s, %(moment)s (%(span)s)") % {
+        "number": attempt.attempt,
+        "how": cells.line(kind),
+        "worker": cells.line(attempt.worker_id),
+        "moment": cells.moment(attempt.finished_at),
+        "span": cells.span(between(attempt.started_at, attempt.finished_at)),
+    }
     return format_html(
-        "<details><summary>Attempt {}: {} on {}, {} ({})</summary><p>{}</p>{}{}</details>",
-        attempt.attempt,
-        cells.line(kind),
-        cells.line(attempt.worker_id),
-        cells.moment(attempt.finished_at),
-        cells.span(between(attempt.started_at, attempt.finished_at)),
+        "<details><summary>{}</summary><p>{}</p>{}{}</details>",
+        summary,
         cells.line(attempt.reason),
         cells.block(attempt.traceback) if attempt.traceback else "",
         _log(attempt.log),
@@ -52,4 +56,4 @@ def _try(attempt: Attempt) -> SafeString:
 
 
 def _log(log: str | None) -> SafeString | str:
-    return format_html("<p>Log</p>{}", cells.block(log, LONGEST_LOG)) if log else ""
+    return format_html("<p>{}</p>{}", _("Log"), cells.block(log, LONGEST_LOG)) if log else ""

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
 
 from django_taskq.admin import places
 from django_taskq.jobs.ids import parse_id
@@ -88,7 +89,9 @@ def _choice(query: QueryDict, name: str, known: Container[str], problems: list[s
     given = query.get(name) or None
     if given is None or given in known:
         return given
-    problems.append(f"{name}: there is no {given[:LONGEST]!r}.")
+    problems.append(
+        _("%(name)s: there is no %(given)r.") % {"name": name, "given": given[:LONGEST]}
+    )
     return None
 
 
@@ -96,7 +99,8 @@ def _text(query: QueryDict, name: str, problems: list[str]) -> str | None:
     """Return a name that a column may have; no column has a NUL or is that long."""
     given = (query.get(name) or "").strip()
     if "\x00" in given or len(given) > LONGEST:
-        problems.append(f"{name}: expected a name of at most {LONGEST} characters without NUL.")
+        told = _("%(name)s: expected a name of at most %(most)d characters without NUL.")
+        problems.append(told % {"name": name, "most": LONGEST})
         return None
     return given or None
 
@@ -107,7 +111,8 @@ def _number(query: QueryDict, problems: list[str]) -> int | None:
         return None
     if given.isdecimal() and int(given) < 2**63:
         return int(given)
-    problems.append(f"schedule: expected the number of a schedule, got {given!r}.")
+    told = _("schedule: expected the number of a schedule, got %(given)r.")
+    problems.append(told % {"given": given})
     return None
 
 
@@ -115,7 +120,8 @@ def _run(query: QueryDict, problems: list[str]) -> UUID | None:
     given = _text(query, RUN, problems)
     id = parse_id(given)
     if given is not None and id is None:
-        problems.append(f"pipeline run: expected the id of a run (a UUID), got {given!r}.")
+        told = _("pipeline run: expected the id of a run (a UUID), got %(given)r.")
+        problems.append(told % {"given": given})
     return None if id is None else UUID(id)
 
 
@@ -130,7 +136,7 @@ def _time(
         return (None, now + SPANS[span]) if is_ahead else (now - SPANS[span], None)
     since, until = _moment(query, FROM, problems), _moment(query, TO, problems)
     if since is not None and until is not None and since > until:
-        problems.append("time: expected the first day to be no later than the last.")
+        problems.append(_("time: expected the first day to be no later than the last."))
     return since, until
 
 
@@ -141,7 +147,8 @@ def _moment(query: QueryDict, name: str, problems: list[str]) -> datetime | None
         return None
     moment = _read(given, time.max if name == TO else time.min)
     if moment is None:
-        problems.append(f"{name}: expected a day such as 2026-12-24, got {given!r}.")
+        told = _("%(name)s: expected a day such as 2026-12-24, got %(given)r.")
+        problems.append(told % {"name": name, "given": given})
     return moment
 
 

@@ -27,6 +27,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import cells, filters, places
 from django_taskq.admin.holdings import Holding, holdings_of
@@ -131,89 +133,92 @@ class WorkerAdmin(StopAction, LivePage):
         )
         return found
 
-    @admin.display(description="worker")
+    @admin.display(description=_("worker"))
     def worker_name(self, worker: Worker) -> str:
         """Return the id of this life of the worker."""
         return cells.line(worker.pk)
 
-    @admin.display(description="name")
+    @admin.display(description=_("name"))
     def given_name(self, worker: Worker) -> str:
         """Return the name the worker was given."""
         return cells.line(worker.name)
 
-    @admin.display(description="host", ordering="host")
+    @admin.display(description=_("host"), ordering="host")
     def host_name(self, worker: Worker) -> str:
         """Return the host."""
         return cells.line(worker.host)
 
-    @admin.display(description="supervisor", ordering=_BY_SUPERVISOR)
+    @admin.display(description=_("supervisor"), ordering=_BY_SUPERVISOR)
     def supervisor(self, worker: Worker) -> str:
         """Return the process that started the worker's own, on the same host."""
         return cells.NOTHING if worker.supervisor_pid is None else str(worker.supervisor_pid)
 
-    @admin.display(description="runs at a time")
+    @admin.display(description=_("runs at a time"))
     def slots(self, worker: Worker) -> str:
         """Return how many jobs the worker runs at a time."""
         if worker.is_solo:
-            return "solo: one suspect"
-        return f"{worker.threads} in threads, {worker.async_concurrency} async"
+            return gettext("solo: one suspect")
+        return gettext("%(threads)d in threads, %(async)d async") % {
+            "threads": worker.threads, "async": worker.async_concurrency,
+        }  # fmt: skip
 
-    @admin.display(description="queues")
+    @admin.display(description=_("queues"))
     def queues_cell(self, worker: Worker) -> str:
         """Return the queues that the worker takes."""
         if worker.queues is None:
-            return "all"
+            return gettext("all")
         queues: Sequence[str] | None = listed(worker.queues)
         return cells.line(worker.queues if queues is None else ", ".join(queues))
 
-    @admin.display(description="tenants")
+    @admin.display(description=_("tenants"))
     def tenants_cell(self, worker: Worker) -> str:
         """Return the tenants that the worker serves first, and those that it steals from."""
         if worker.tenants is None:
-            return "all"
-        return cells.line(str(read_assignment(worker.tenants) or worker.tenants))
+            return gettext("all")
+        found = read_assignment(worker.tenants)
+        return cells.line(worker.tenants) if found is None else cells.assignment(found)
 
-    @admin.display(description="last heartbeat", ordering="-beat_at")
+    @admin.display(description=_("last heartbeat"), ordering="-beat_at")
     def heartbeat(self, worker: Worker) -> str:
         """Return how long the worker has been silent."""
         return _age(worker, "silence")
 
-    @admin.display(description="last progress")
+    @admin.display(description=_("last progress"))
     def progress(self, worker: Worker) -> str:
         """Return how long ago the claim loop is known to have advanced."""
         return _age(worker, "stillness")
 
-    @admin.display(description="memory", ordering="memory")
+    @admin.display(description=_("memory"), ordering="memory")
     def memory_cell(self, worker: Worker) -> str:
         """Return what the worker's process holds, all its workers together."""
         return size(worker.memory) or cells.NOTHING
 
-    @admin.display(description="is")
+    @admin.display(description=_("is"))
     def standing(self, worker: Worker) -> str:
         """Tell whether the lease is held, a stop was asked for, and the claim loop advances."""
         if not getattr(worker, "lives", False):
-            return "lost"
+            return gettext("lost")
         if worker.stop_asked_at is not None:
-            return "stopping"
+            return gettext("stopping")
         stall = stall_of(worker.beat_at, worker.progress_at).total_seconds()
-        return "stalled" if stall > MAX_STALL else "alive"
+        return gettext("stalled") if stall > MAX_STALL else gettext("alive")
 
-    @admin.display(description="running jobs")
+    @admin.display(description=_("running jobs"))
     def running(self, worker: Worker) -> int:
         """Return how many jobs the worker holds."""
         count: Any = getattr(worker, "running_count", 0)
         return int(count)
 
-    @admin.display(description="what it runs")
+    @admin.display(description=_("what it runs"))
     def running_jobs(self, worker: Worker) -> SafeString | str:
         """Return the jobs that the worker holds, with links."""
         held = _shown_jobs(worker)
         shown = format_html_join(
-            "", '<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{} {}</td></tr>',
+            "", '<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td></tr>',
             (
                 (
                     self._link(job.id), job.id, cells.line(job.task), cells.line(job.tenant),
-                    "runs since" if job.has_started else "claimed", cells.moment(job.since),
+                    _since(job),
                 )
                 for job in held
             ),
@@ -221,22 +226,26 @@ class WorkerAdmin(StopAction, LivePage):
         if not shown:
             return cells.NOTHING
         return format_html(
-            "<table><thead><tr><th>job</th><th>task</th><th>tenant</th><th>since</th></tr></thead>"
+            "<table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead>"
             "<tbody>{}</tbody></table>{}",
+            gettext("job"),
+            gettext("task"),
+            gettext("tenant"),
+            gettext("since"),
             shown,
             self._more(worker, held),
         )
 
-    @admin.display(description="runs now")
+    @admin.display(description=_("runs now"))
     def running_now(self, worker: Worker) -> SafeString | str:
         """Return what the worker has run for longest, with links, and how much more it holds."""
         held = _shown_jobs(worker)
         shown = format_html_join(
-            "", '<div><a href="{}">{}</a> {}{}</div>',
+            "", '<div><a href="{}">{}</a> {}</div>',
             (
                 (
                     self._link(job.id), cells.line(job.task),
-                    "" if job.has_started else "claimed ", cells.span(_positive(job.duration)),
+                    _lasting(job),
                 )
                 for job in held
             ),
@@ -247,7 +256,11 @@ class WorkerAdmin(StopAction, LivePage):
         left = self.running(worker) - len(shown)
         if not shown:
             return str(max(0, left))
-        return format_html("<div>and {} more</div>", left) if left > 0 else ""
+        return (
+            format_html("<div>{}</div>", gettext("and %(more)s more") % {"more": left})
+            if left > 0
+            else ""
+        )
 
     def _link(self, public_id: Any) -> str:
         opts = Job._meta
@@ -272,6 +285,16 @@ def _show_jobs(workers: Sequence[Any], database: str, most: int) -> None:
 def _shown_jobs(worker: Worker) -> Sequence[Holding]:
     shown: Sequence[Holding] = getattr(worker, "shown_jobs", ())
     return shown
+
+
+def _since(job: Holding) -> str:
+    told = gettext("runs since %(moment)s") if job.has_started else gettext("claimed %(moment)s")
+    return told % {"moment": cells.moment(job.since)}
+
+
+def _lasting(job: Holding) -> str:
+    span = cells.span(_positive(job.duration))
+    return span if job.has_started else gettext("claimed %(span)s") % {"span": span}
 
 
 def _age(worker: Worker, name: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from django_taskq.admin import cells, payloads
 from django_taskq.models import Job, XCom
@@ -24,12 +25,12 @@ def table_of(job: Job) -> SafeString | str:
     kept = list(rows[: MOST_VALUES + 1])
     if not kept:
         return cells.NOTHING
-    names = ("key", "value", "namespace", "attempt", "expires")
+    names = (_("key"), _("value"), _("namespace"), _("attempt"), _("expires"))
     return format_html(
         "<table><tr>{}</tr>{}</table>{}",
         format_html_join("", _HEAD, ((name,) for name in names)),
         format_html_join("", _ROW, map(_cells_of, kept[:MOST_VALUES])),
-        format_html("<p>{}</p>", "Earlier values are not shown.")
+        format_html("<p>{}</p>", _("Earlier values are not shown."))
         if len(kept) > MOST_VALUES
         else "",
     )

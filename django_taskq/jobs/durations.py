@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+from django.utils import formats
+from django.utils.translation import gettext as _
+
 LONGEST = 30 * 86_400.0
 # From how many seconds on a unit is used, and how many it has.
 _UNITS = ((172_800.0, 86_400.0, "days"), (3600.0, 3600.0, "h"), (60.0, 60.0, "min"))
@@ -18,6 +21,18 @@ def told(seconds: float) -> str:
         if seconds >= least:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s"
+
+
+def lasting(seconds: float) -> str:
+    """Return a duration as people say it, in the language of who reads it."""
+    amount, unit = told(seconds).split()
+    shown = _("days") if unit == "days" else unit
+    return f"{localised(amount)} {shown}"
+
+
+def localised(number: str) -> str:
+    """Return a number that is written with a point as the reader's language writes it."""
+    return number.replace(".", str(formats.get_format("DECIMAL_SEPARATOR")))
 
 
 def check_duration(value: object) -> str | None:

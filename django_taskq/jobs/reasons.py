@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext_noop
+
 from django_taskq.jobs.origin import TriggerRule
 from django_taskq.jobs.trigger import Standing
 
@@ -29,7 +31,7 @@ _STANDS = {
 # Jobs of a circle that are named.
 _SHOWN = 5
 
-_PARKED = {SUSPECT: "Waits to run alone, since its worker died while it ran."}
+_PARKED = {SUSPECT: gettext_noop("Waits to run alone, since its worker died while it ran.")}
 
 
 def parked_reason(parked_for: str | None) -> str | None:

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext, gettext_noop
+
 from django_taskq.jobs import payload
 
 # Reserved in `ctx`; nobody sees it in `job.ctx`.
@@ -12,6 +14,11 @@ SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 5.0
 # However many there are, each is offered so often within its grace.
 LEAST_OFFERS = 4
+
+
+_SENTENCE = gettext_noop(
+    "Worker %(worker)s could not load it, and gave it back to others until %(until)s: %(error)s"
+)
 
 
 class Sighting(NamedTuple):
@@ -31,10 +38,18 @@ class Sighting(NamedTuple):
     @property
     def sentence(self) -> str:
         """Why the job waits."""
-        return (
-            f"Worker {self.worker_id} could not load it, and gave it back to others until "
-            f"{written(self.until)}: {self.error}"
-        )
+        return _SENTENCE % self._values
+
+    @property
+    def told(self) -> str:
+        """The same in the language of who reads it."""
+        return gettext(_SENTENCE) % self._values
+
+    @property
+    def _values(self) -> dict[str, str]:
+        return {
+            "worker": self.worker_id, "until": written(self.until), "error": self.error,
+        }  # fmt: skip
 
     def pause(self, now: datetime, crowd: float = 0.0) -> float | None:
         """Return the seconds until the job is offered again, None where its grace is over.

@@ -1,6 +1,7 @@
 """The rows that keep what happened in the tries of a job."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.models.fields import NameField
 from django_taskq.models.job import Job
@@ -24,8 +25,8 @@ class Attempt(models.Model):
 
     class Meta:
         db_table = "taskq_attempt"
-        verbose_name = "attempt"
-        verbose_name_plural = "attempts"
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
         constraints = (
             models.UniqueConstraint(name="taskq_attempt_number", fields=["job", "attempt"]),
         )

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.models.fields import NameField
 from django_taskq.models.indexes import PartialIndex
@@ -27,8 +28,8 @@ class Dependency(models.Model):
 
     class Meta:
         db_table = "taskq_dependency"
-        verbose_name = "dependency"
-        verbose_name_plural = "dependencies"
+        verbose_name = _("dependency")
+        verbose_name_plural = _("dependencies")
         indexes = (
             PartialIndex(
                 name="taskq_dependency_pending",

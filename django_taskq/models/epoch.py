@@ -1,6 +1,7 @@
 """The row of an epoch: how often what Redis held of an alias was lost."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.models.fields import NameField
 
@@ -17,8 +18,8 @@ class Epoch(models.Model):
 
     class Meta:
         db_table = "taskq_epoch"
-        verbose_name = "epoch"
-        verbose_name_plural = "epochs"
+        verbose_name = _("epoch")
+        verbose_name_plural = _("epochs")
 
     def __str__(self) -> str:
         return f"{self.backend} {self.number}"

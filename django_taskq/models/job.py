@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.jobs.states import State
 from django_taskq.models.fields import NameField
@@ -24,12 +25,12 @@ class Job(models.Model):
 
     # The lane: band, gate, then tenant in turn, then rank, then seq.
     rank = models.BigIntegerField(default=0)
-    priority = models.SmallIntegerField(default=0)
+    priority = models.SmallIntegerField(_("priority"), default=0)
     band = models.SmallIntegerField(default=1)
     is_parked = models.BooleanField(default=False, db_default=False)
     is_blocked = models.BooleanField(default=False, db_default=False)
 
-    backend = NameField(max_length=64)
+    backend = NameField(_("backend"), max_length=64)
     task = NameField(max_length=255)
     queue = NameField(max_length=128, default="default")
     tenant = NameField(max_length=128, default="", blank=True)
@@ -77,8 +78,8 @@ class Job(models.Model):
     state = NameField(max_length=16, default=State.READY)
 
     # What a finish writes.
-    tries = models.IntegerField(default=0, db_default=0)
-    lost = models.SmallIntegerField(default=0, db_default=0)
+    tries = models.IntegerField(_("tries"), default=0, db_default=0)
+    lost = models.SmallIntegerField(_("lost"), default=0, db_default=0)
     started_at = models.DateTimeField(null=True)
     last_attempted_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -92,8 +93,8 @@ class Job(models.Model):
 
     class Meta:
         db_table = "taskq_job"
-        verbose_name = "job"
-        verbose_name_plural = "jobs"
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
         permissions = (
             ("retry_job", "Can retry job"),
             ("cancel_job", "Can cancel job"),

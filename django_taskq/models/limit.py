@@ -1,6 +1,7 @@
 """Where a limit stands."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.models.fields import NameField
 
@@ -17,8 +18,8 @@ class Limit(models.Model):
 
     class Meta:
         db_table = "taskq_limit"
-        verbose_name = "limit"
-        verbose_name_plural = "limits"
+        verbose_name = _("limit")
+        verbose_name_plural = _("limits")
         constraints = (models.UniqueConstraint(fields=("backend", "key"), name="taskq_limit_key"),)
 
     def __str__(self) -> str:

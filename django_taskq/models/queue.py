@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.models.fields import NameField
 from django_taskq.models.validators import validate_max_running, validate_name
@@ -13,21 +14,25 @@ class Queue(models.Model):
     It counts for every backend whose jobs live in this database, for each by itself.
     """
 
-    name = NameField(max_length=128, unique=True, validators=[validate_name])
+    name = NameField(_("name"), max_length=128, unique=True, validators=[validate_name])
     paused = models.BooleanField(
-        default=False, db_default=False, help_text="Start no jobs; those that run go on."
+        _("paused"),
+        default=False,
+        db_default=False,
+        help_text=_("Start no jobs; those that run go on."),
     )
     max_running = models.PositiveIntegerField(
+        _("max running"),
         null=True,
         blank=True,
         validators=[validate_max_running],
-        help_text="How many jobs run at once, over all workers. Empty: no limit.",
+        help_text=_("How many jobs run at once, over all workers. Empty: no limit."),
     )
 
     class Meta:
         db_table = "taskq_queue"
-        verbose_name = "queue"
-        verbose_name_plural = "queues"
+        verbose_name = _("queue")
+        verbose_name_plural = _("queues")
         ordering = ("name",)
         constraints = (
             models.CheckConstraint(

@@ -3,6 +3,7 @@ of the failures of one task within a minute or an hour.
 """
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.jobs.counts import BUCKETS, ENDINGS
 from django_taskq.models.fields import NameField
@@ -31,8 +32,8 @@ class Rollup(models.Model):
 
     class Meta:
         db_table = "taskq_rollup"
-        verbose_name = "roll-up"
-        verbose_name_plural = "roll-ups"
+        verbose_name = _("roll-up")
+        verbose_name_plural = _("roll-ups")
         constraints = (
             models.UniqueConstraint(
                 name="taskq_rollup_once", fields=["backend", "span", "start", "queue"]
@@ -60,8 +61,8 @@ class FailureRollup(models.Model):
 
     class Meta:
         db_table = "taskq_failure_rollup"
-        verbose_name = "roll-up of failures"
-        verbose_name_plural = "roll-ups of failures"
+        verbose_name = _("roll-up of failures")
+        verbose_name_plural = _("roll-ups of failures")
         constraints = (
             models.UniqueConstraint(
                 name="taskq_failure_rollup_once", fields=["backend", "span", "start", "task"]

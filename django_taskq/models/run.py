@@ -1,5 +1,7 @@
 """Pipeline runs, for the admin alone: a run has no row of its own, only those of its jobs."""
 
+from django.utils.translation import gettext_lazy as _
+
 from django_taskq.models.job import Job
 
 
@@ -8,6 +10,6 @@ class Run(Job):
 
     class Meta:
         proxy = True
-        verbose_name = "pipeline run"
-        verbose_name_plural = "pipeline runs"
+        verbose_name = _("pipeline run")
+        verbose_name_plural = _("pipeline runs")
         default_permissions = ()

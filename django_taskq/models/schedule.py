@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_taskq.models.fields import NameField
 from django_taskq.models.validators import validate_name
@@ -10,25 +12,25 @@ from django_taskq.models.validators import validate_name
 class Source(models.TextChoices):
     """Who keeps a schedule: an operator, or the project's code, which an operator only pauses."""
 
-    OPERATOR = "operator"
-    CODE = "code"
+    OPERATOR = "operator", _("Operator")
+    CODE = "code", _("Code")
 
 
 class Catchup(models.TextChoices):
     """Which of the ticks that were missed fire after all."""
 
-    NONE = "none"
-    LAST = "last"
-    ALL = "all"
+    NONE = "none", pgettext_lazy("catchup", "None")
+    LAST = "last", pgettext_lazy("catchup", "Last")
+    ALL = "all", pgettext_lazy("catchup", "All")
 
 
 class Overlap(models.TextChoices):
     """What becomes of a tick while the job of an earlier one has not ended."""
 
-    ALLOW = "allow"
-    SKIP = "skip"
-    CANCEL = "cancel"
-    QUEUE = "queue"
+    ALLOW = "allow", pgettext_lazy("overlap", "Allow")
+    SKIP = "skip", pgettext_lazy("overlap", "Skip")
+    CANCEL = "cancel", pgettext_lazy("overlap", "Cancel")
+    QUEUE = "queue", pgettext_lazy("overlap", "Queue")
 
 
 class Schedule(models.Model):
@@ -40,33 +42,33 @@ class Schedule(models.Model):
     the latest jobs, for `overlap`.
     """
 
-    name = NameField(max_length=200, unique=True, validators=[validate_name])
-    expression = NameField(max_length=200, null=True, blank=True)
-    every = models.FloatField(null=True, blank=True)
-    at = models.DateTimeField(null=True, blank=True)
-    timezone = NameField(max_length=64, default="UTC")
-    start_at = models.DateTimeField(null=True, blank=True)
-    end_at = models.DateTimeField(null=True, blank=True)
-    jitter = models.FloatField(default=0.0, db_default=0.0)
+    name = NameField(_("name"), max_length=200, unique=True, validators=[validate_name])
+    expression = NameField(_("expression"), max_length=200, null=True, blank=True)
+    every = models.FloatField(_("every"), null=True, blank=True)
+    at = models.DateTimeField(_("at"), null=True, blank=True)
+    timezone = NameField(_("timezone"), max_length=64, default="UTC")
+    start_at = models.DateTimeField(_("start at"), null=True, blank=True)
+    end_at = models.DateTimeField(_("end at"), null=True, blank=True)
+    jitter = models.FloatField(_("jitter"), default=0.0, db_default=0.0)
 
-    backend = NameField(max_length=64, default="default")
-    task = NameField(max_length=255)
-    args = models.TextField(default="[]", db_default="[]", blank=True)
-    kwargs = models.TextField(default="{}", db_default="{}", blank=True)
+    backend = NameField(_("backend"), max_length=64, default="default")
+    task = NameField(_("task"), max_length=255)
+    args = models.TextField(_("args"), default="[]", db_default="[]", blank=True)
+    kwargs = models.TextField(_("kwargs"), default="{}", db_default="{}", blank=True)
     # Further options of the task, as JSON; None leaves all to the task.
-    options = models.TextField(null=True, blank=True)
-    queue = NameField(max_length=128, null=True, blank=True)
-    tenant = NameField(max_length=128, null=True, blank=True)
-    priority = models.SmallIntegerField(null=True, blank=True)
+    options = models.TextField(_("options"), null=True, blank=True)
+    queue = NameField(_("queue"), max_length=128, null=True, blank=True)
+    tenant = NameField(_("tenant"), max_length=128, null=True, blank=True)
+    priority = models.SmallIntegerField(_("priority"), null=True, blank=True)
 
-    catchup = NameField(max_length=8, choices=Catchup, default=Catchup.LAST)
-    catchup_limit = models.PositiveIntegerField(null=True, blank=True)
-    overlap = NameField(max_length=8, choices=Overlap, default=Overlap.SKIP)
+    catchup = NameField(_("catchup"), max_length=8, choices=Catchup, default=Catchup.LAST)
+    catchup_limit = models.PositiveIntegerField(_("catchup limit"), null=True, blank=True)
+    overlap = NameField(_("overlap"), max_length=8, choices=Overlap, default=Overlap.SKIP)
 
-    enabled = models.BooleanField(default=True, db_default=True)
+    enabled = models.BooleanField(_("enabled"), default=True, db_default=True)
     # Why it was switched off by the scheduler, or by the code that no longer has it.
     reason = models.TextField(null=True, blank=True)
-    source = NameField(max_length=8, choices=Source, default=Source.OPERATOR)
+    source = NameField(_("source"), max_length=8, choices=Source, default=Source.OPERATOR)
     # Since when the scheduler could not find the task; another release may still bring it.
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -79,8 +81,8 @@ class Schedule(models.Model):
 
     class Meta:
         db_table = "taskq_schedule"
-        verbose_name = "schedule"
-        verbose_name_plural = "schedules"
+        verbose_name = _("schedule")
+        verbose_name_plural = _("schedules")
         ordering = ("name",)
         permissions = (("run_schedule", "Can run schedule now"),)
         constraints = (
@@ -107,11 +109,11 @@ class Schedule(models.Model):
 class Decision(models.TextChoices):
     """What was decided of a tick."""
 
-    FIRED = "fired"
-    SKIPPED = "skipped"
-    MISSED = "missed"
-    PAUSED = "paused"
-    QUEUED = "queued"
+    FIRED = "fired", pgettext_lazy("tick", "Fired")
+    SKIPPED = "skipped", pgettext_lazy("tick", "Skipped")
+    MISSED = "missed", pgettext_lazy("tick", "Missed")
+    PAUSED = "paused", pgettext_lazy("tick", "Paused")
+    QUEUED = "queued", pgettext_lazy("tick", "Queued")
 
 
 class Backfill(models.Model):
@@ -131,8 +133,8 @@ class Backfill(models.Model):
 
     class Meta:
         db_table = "taskq_backfill"
-        verbose_name = "backfill"
-        verbose_name_plural = "backfills"
+        verbose_name = _("backfill")
+        verbose_name_plural = _("backfills")
         ordering = ("-id",)
 
     def __str__(self) -> str:
@@ -161,8 +163,8 @@ class Tick(models.Model):
 
     class Meta:
         db_table = "taskq_tick"
-        verbose_name = "tick"
-        verbose_name_plural = "ticks"
+        verbose_name = _("tick")
+        verbose_name_plural = _("ticks")
         ordering = ("-due_at",)
         constraints = (
             models.UniqueConstraint(

@@ -1,6 +1,7 @@
 """The row of a serving: the worker time that one tenant was given within ten minutes."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.models.fields import NameField
 
@@ -24,8 +25,8 @@ class Serving(models.Model):
 
     class Meta:
         db_table = "taskq_serving"
-        verbose_name = "serving"
-        verbose_name_plural = "servings"
+        verbose_name = _("serving")
+        verbose_name_plural = _("servings")
         constraints = (
             models.UniqueConstraint(
                 name="taskq_serving_once", fields=["backend", "start", "is_rest", "tenant"]

@@ -3,6 +3,8 @@
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.models.fields import NameField
 from django_taskq.models.validators import validate_max_running, validate_name, validate_rate
@@ -17,39 +19,46 @@ class Tenant(models.Model):
     """
 
     name = NameField(
+        _("name"),
         max_length=128,
         unique=True,
         blank=True,
         validators=[validate_name],
-        help_text="Empty: the jobs that are on nobody's behalf.",
+        help_text=_("Empty: the jobs that are on nobody's behalf."),
     )
     weight = models.PositiveIntegerField(
+        _("weight"),
         default=1,
         db_default=1,
         validators=[MinValueValidator(1), MaxValueValidator(HEAVIEST)],
-        help_text="The share of worker time beside other tenants that wait.",
+        help_text=_("The share of worker time beside other tenants that wait."),
     )
     max_running = models.PositiveIntegerField(
+        _("max running"),
         null=True,
         blank=True,
         validators=[validate_max_running],
-        help_text="How many jobs run at once, over all workers. Empty: no limit.",
+        help_text=_("How many jobs run at once, over all workers. Empty: no limit."),
     )
     max_rate = NameField(
+        _("max rate"),
         max_length=16,
         null=True,
         blank=True,
         validators=[validate_rate],
-        help_text="How often jobs start, like 10/s, 600/m or 1000/h. Empty: no limit.",
+        help_text=_("How often jobs start, like 10/s, 600/m or 1000/h. Empty: no limit."),
     )
     paused = models.BooleanField(
-        default=False, db_default=False, help_text="Start no jobs; those that run go on."
+        _("paused"),
+        default=False,
+        db_default=False,
+        help_text=_("Start no jobs; those that run go on."),
     )
 
     class Meta:
         db_table = "taskq_tenant"
-        verbose_name = "tenant"
-        verbose_name_plural = "tenants"
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
         ordering = ("name",)
         constraints = (
             models.CheckConstraint(
@@ -62,4 +71,4 @@ class Tenant(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name or "(no tenant)"
+        return self.name or gettext("(no tenant)")

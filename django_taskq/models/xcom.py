@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from django_taskq.models.fields import NameField
 from django_taskq.models.indexes import PartialIndex
@@ -32,8 +33,8 @@ class XCom(models.Model):
 
     class Meta:
         db_table = "taskq_xcom"
-        verbose_name = "XCom value"
-        verbose_name_plural = "XCom values"
+        verbose_name = _("XCom value")
+        verbose_name_plural = _("XCom values")
         indexes = (
             models.Index(
                 name="taskq_xcom_key", fields=["backend", "tenant", "namespace", "key", "id"]

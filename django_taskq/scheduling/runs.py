@@ -42,13 +42,19 @@ def words_of_time(row: Schedule) -> str:
         return row.expression
     if row.every is not None:
         return f"every {words_of_seconds(row.every)}"
+    at = moment_of(row)
+    return "-" if at is None else f"at {at}"
+
+
+def moment_of(row: Schedule) -> str | None:
+    """Return the one instant of a schedule in its zone; None where it has others."""
     at = aware(row.at)
     if at is None:
-        return "-"
+        return None
     # Of a zone that this machine has not, the instant is still known.
     with suppress(InvalidSchedule):
         at = at.astimezone(parse_timezone(row.timezone))
-    return f"at {at.isoformat()}"
+    return at.isoformat()
 
 
 def words_of_seconds(seconds: float) -> str:

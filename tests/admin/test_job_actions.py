@@ -38,7 +38,7 @@ def test_retry_runs_failed_jobs_again_and_logs_each(sign_in: SignIn, alias: str)
     run_due(alias)
     page = act(sign_in("view_job", "retry_job"), "retry_jobs", [failed, done], alias)
     assert "1 job will run again." in told(page)
-    assert "1 left as they were: only failed, canceled and skipped jobs" in told(page)
+    assert "1 left as it was: only failed, canceled and skipped jobs" in told(page)
     assert get_job(failed, alias).state == "READY"
     (entry,) = LogEntry.objects.all()
     assert (entry.object_id, entry.change_message) == (failed, "FAILED -> READY.")
@@ -52,7 +52,7 @@ def test_a_retry_of_a_job_whose_id_is_taken_says_by_which_job(sign_in: SignIn, a
     held = task.enqueue(2).id
     page = act(sign_in("view_job", "retry_job"), "retry_jobs", [first, held], alias)
     assert f"Job {first} was left as it was: its task_id is held by {held}." in told(page)
-    assert "1 left as they were: only failed, canceled and skipped jobs" in told(page)
+    assert "1 left as it was: only failed, canceled and skipped jobs" in told(page)
     assert not LogEntry.objects.exists()
 
 
@@ -154,5 +154,5 @@ def test_jobs_of_an_alias_that_is_gone_are_shown_and_stay(sign_in: SignIn) -> No
     client = sign_in("*")
     assert listed(client) == [job.id]
     page = act(client, "cancel_jobs", [job.id], "default")
-    assert "TASKS has no alias 'gone' any more" in told(page)
+    assert "TASKS has no alias “gone” any more" in told(page)
     assert Job.objects.get().state == "READY"

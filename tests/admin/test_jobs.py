@@ -175,7 +175,7 @@ def test_a_job_says_why_it_is_not_running(
     more = 2 * (alias == "mysql")
     assert sum(map(len, captures)) <= MOST_QUERIES + more
     rows(alias).filter(public_id=job.id).update(backend="renamed")
-    assert "TASKS has no alias &#x27;renamed&#x27; any more" in client.get(url).content.decode()
+    assert "TASKS has no alias “renamed” any more" in client.get(url).content.decode()
     rows(alias).filter(public_id=job.id).update(state="SUCCESSFUL", finished_at=timezone.now())
     assert "TASKS has no alias" not in client.get(url).content.decode()
 

@@ -90,9 +90,11 @@ def test_jobs_of_redis_are_canceled_and_run_now_and_its_workers_asked_to_stop(
     asks = act(client, alias, "cancel", job=[waiting.id], confirmed="")
     assert "1 chosen of redis: jobs that wait are canceled" in asks.content.decode()
     assert get_job(waiting).state == "READY"
-    assert told(act(client, alias, "cancel", job=[waiting.id])) == "1 canceled, or asked to stop."
+    assert (
+        told(act(client, alias, "cancel", job=[waiting.id])) == "1 job canceled, or asked to stop."
+    )
     assert get_job(waiting).state == "CANCELED"
-    assert "1 left as they were" in told(act(client, alias, "cancel", job=[waiting.id]))
+    assert "1 left as it was" in told(act(client, alias, "cancel", job=[waiting.id]))
     assert told(act(client, alias, "run_now", job=[later.id])) == "1 ready now."
     assert get_job(later).state == "READY"
     assert "asked to stop" in told(act(client, alias, "stop", worker=["box:7:ab", "gone"]))

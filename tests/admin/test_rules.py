@@ -330,7 +330,7 @@ def test_a_page_is_about_the_database_of_its_list(sign_in: SignIn) -> None:
     link = f"{TENANTS}1/change/?_changelist_filters=database%3Dpostgresql"
     assert f'href="{link}"' in listed
     text = client.get(link).content.decode()
-    assert "there, in the database &#x27;postgresql&#x27;" in text
+    assert "there, in the database “postgresql”" in text
     client.post(link.replace("/change/", "/delete/"), {"post": "yes"})
     assert [row.name for row in Tenant.objects.all()] == ["here"]
     assert not Tenant.objects.using("postgresql").exists()

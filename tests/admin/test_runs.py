@@ -82,11 +82,11 @@ def test_a_run_is_retried_and_canceled_by_who_may(sign_in: SignIn, alias: str) -
     assert made.status == "FAILED"
     assert not LogEntry.objects.exists()
     done = client.post(url, {"retry": "1", "confirmed": "yes"}, follow=True)
-    assert told(done) == "1 jobs run again."
+    assert told(done) == "1 job runs again."
     made.refresh()
     assert made.status == "RUNNING"
     entry = LogEntry.objects.get()
-    assert (entry.object_id, entry.change_message) == (made.id, "1 jobs run again.")
+    assert (entry.object_id, entry.change_message) == (made.id, "1 job runs again.")
 
 
 def test_who_may_see_no_jobs_sees_no_runs(sign_in: SignIn, alias: str) -> None:

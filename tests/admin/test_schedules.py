@@ -214,7 +214,7 @@ def test_a_change_writes_what_the_reader_changed_and_nothing_else(
     assert (kept.priority, kept.tenant, kept.args) == (7, "globex", "[1]")
     assert (kept.catchup, kept.catchup_limit, kept.revision) == ("all", 5, 2)
     assert kept.next_at == row.next_at
-    assert LogEntry.objects.get().get_change_message() == "Changed priority."
+    assert LogEntry.objects.get().get_change_message() == "Changed Priority."
 
 
 def test_a_form_switches_it_off_and_on(sign_in: SignIn, alias: str) -> None:

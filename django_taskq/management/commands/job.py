@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.tasks import TaskResult
 from django.tasks.base import Task as DjangoTask
 from django.tasks.exceptions import InvalidTask, InvalidTaskBackend, TaskResultDoesNotExist
+from django.utils.translation import override
 
 from django_taskq import control
 from django_taskq.exceptions import DuplicateJob, JobUnloadable
@@ -249,7 +250,9 @@ def _why(record: JobRecord) -> str | None:
     if record.is_ended:
         return None
     try:
-        return control.why(record.id, record.backend)
+        # What commands print is in one language: scripts read it.
+        with override(None):
+            return control.why(record.id, record.backend)
     except TaskResultDoesNotExist:
         return None
 
