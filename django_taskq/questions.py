@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from time import monotonic
 
-from django_taskq.control import store_of
+from django.db import Error as DatabaseError
+
+from django_taskq.control import database_of, store_of
+from django_taskq.missing_tables import explain_error
 from django_taskq.stores.base import Store
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.loop import told
@@ -73,10 +76,15 @@ def _put[T](alias: str, question: Callable[[Store], T]) -> "SimpleQueue[T | NoAn
         try:
             box.put(question(store_of(alias)))
         except Exception as error:
-            box.put(NoAnswer(f"The store cannot be asked: {told(error)}"))
+            box.put(NoAnswer(_why(alias, error)))
         finally:
             drop_connections()
             _open_questions.leave(alias)
 
     threading.Thread(target=answer, name=f"taskq-{alias}-health", daemon=True).start()
     return box
+
+
+def _why(alias: str, error: Exception) -> str:
+    missing = explain_error([database_of(alias)]) if isinstance(error, DatabaseError) else None
+    return missing or f"The store cannot be asked: {told(error)}"

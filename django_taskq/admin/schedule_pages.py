@@ -19,6 +19,7 @@ from django_taskq.admin.confirming import confirm, is_confirmed
 from django_taskq.admin.entries import log_changes
 from django_taskq.admin.schedule_actions import ScheduleActions
 from django_taskq.exceptions import InvalidSchedule
+from django_taskq.jobs.wording import counted
 from django_taskq.management.schedule_arguments import local_moment
 from django_taskq.models import Backfill, Schedule, Tick
 from django_taskq.scheduling import backfills, edits
@@ -160,9 +161,9 @@ class SchedulePages(ScheduleActions):
             hidden = [("stop", given)]
             return confirm(self, request, "Stop the backfill", told, [row.name], hidden, back)
         else:
-            canceled = backfills.stop(found)
-            log_changes(request, [(row, f"Stopped a backfill, {canceled} jobs canceled.")])
-            messages.success(request, f"Stopped; {canceled} jobs canceled, or asked to stop.")
+            canceled = counted(backfills.stop(found), "job")
+            log_changes(request, [(row, f"Stopped a backfill, {canceled} canceled.")])
+            messages.success(request, f"Stopped; {canceled} canceled, or asked to stop.")
         return HttpResponseRedirect(back)
 
     def _row(self, request: HttpRequest, schedule_id: int) -> Schedule:
