@@ -12,7 +12,7 @@ from django.db import transaction
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import Task as DjangoTask
 from django.tasks.base import TaskResult, TaskResultStatus
-from django.tasks.exceptions import TaskResultDoesNotExist
+from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist
 from django.tasks.signals import task_enqueued
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -116,6 +116,11 @@ class TaskqBackend(BaseTaskBackend):
 
     def validate_task(self, task: DjangoTask) -> None:
         """Check a task against this backend. Raise InvalidTask."""
+        if self.queues and task.queue_name not in self.queues:
+            raise InvalidTask(
+                f"Queue {task.queue_name!r} is not valid for backend. Expected one of the QUEUES "
+                f"of TASKS[{self.alias!r}]: {', '.join(map(repr, sorted(self.queues)))}."
+            )
         super().validate_task(task)
         validate_options(task, stacks_of(self.alias))
 

@@ -5,6 +5,7 @@ import threading
 from time import monotonic
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.wording import counted
 from django_taskq.jobs.workers import LeaseLost, Pulse
 from django_taskq.middleware.registry import stacks_of
 from django_taskq.signals import worker_started, worker_stopped
@@ -345,8 +346,9 @@ class Worker:
 
     def _report_stop(self) -> None:
         logger.info(
-            "Worker %s stopped: %d attempts done, %d jobs given back, %d late results refused.",
-            self.worker_id, self.done, self.released, self._crew.late,
+            "Worker %s stopped: %s done, %s given back, %s refused.",
+            self.worker_id, counted(self.done, "attempt"), counted(self.released, "job"),
+            counted(self._crew.late, "late result"),
         )  # fmt: skip
         worker_stopped.send_robust(
             self._sender,

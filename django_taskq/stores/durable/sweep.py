@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.sweeps import Handed, LineFull, Room
+from django_taskq.jobs.wording import counted
 from django_taskq.stores.durable.epoch import Epoch
 from django_taskq.stores.losing import Giving, Swept, Walked
 
@@ -136,8 +137,8 @@ class Sweep:
         self._come = ""
         if self._handed_over:
             logger.warning(
-                "Handed over %d jobs of %r again that Redis did not know of.",
-                self._handed_over, self._alias,
+                "Handed over %s of %r again that Redis did not know of.",
+                counted(self._handed_over, "job"), self._alias,
             )  # fmt: skip
         self._handed_over = 0
         if not self._is_left:
