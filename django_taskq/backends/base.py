@@ -86,9 +86,13 @@ class TaskqBackend(BaseTaskBackend):
     needs_worker: ClassVar[bool]
 
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
-        super().__init__(alias, params)
         # Django keeps a set, in which one name has fallen apart into its letters.
-        self.given_queues = params.get("QUEUES")
+        self.given_queues = params.get("QUEUES", [])
+        self.given_keys = tuple(params)
+        if not isinstance(self.given_queues, Iterable):
+            # The checks tell of it; an error here would keep all of them from running.
+            params = {**params, "QUEUES": []}
+        super().__init__(alias, params)
         self._molds: dict[int, Mold] = {}
         self._store: Store | None = None
         self._store_pid = 0
