@@ -13,7 +13,7 @@ from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.leases import Leases
 from django_taskq.stores.database.marks import Marks
 from django_taskq.stores.database.newest import Newest
-from django_taskq.stores.database.place import Begin, Place, plainly
+from django_taskq.stores.database.place import Among, Begin, Place, named, plainly
 from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.wakeups import Wakeups
 
@@ -23,6 +23,7 @@ class Vendor(NamedTuple):
 
     clock: Callable[[], Clock]
     begin: Begin
+    among: Among
     ripples: type[Ripples]
     inserts: type[Inserts]
     claims: type[Claims]
@@ -50,6 +51,7 @@ def no_hindrances(place: Place) -> Iterable[Hindrance]:
 GENERIC = Vendor(
     clock=HostClock,
     begin=plainly,
+    among=named,
     ripples=Ripples,
     inserts=Inserts,
     claims=Claims,

@@ -2,6 +2,7 @@
 
 from django_taskq.stores.database.clock import ServerClock
 from django_taskq.stores.database.vendors.generic import GENERIC
+from django_taskq.stores.database.vendors.postgresql.arrays import any_of
 from django_taskq.stores.database.vendors.postgresql.backlogs import PostgresqlBacklogs
 from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
@@ -25,6 +26,7 @@ def server_clock() -> ServerClock:
 POSTGRESQL = GENERIC._replace(
     clock=server_clock,
     begin=committed,
+    among=any_of,
     ripples=PostgresqlRipples,
     inserts=PostgresqlInserts,
     backlogs=PostgresqlBacklogs,
