@@ -11,9 +11,11 @@ from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.origin import NO_ORIGIN, Origin
 from django_taskq.jobs.spec import JobSpec
+from django_taskq.jobs.states import State
 from django_taskq.jobs.unique import unique_key
 from django_taskq.stores.database.attempts import attempts_of, may_have_errors
 from django_taskq.stores.database.clock import aware
+from django_taskq.stores.database.inserts import Numbered
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.rows import state_of
 
@@ -43,7 +45,8 @@ class Handing:
         for chunk in batched(dict.fromkeys(keys), CHUNK):
             seqs = [key for key in chunk if isinstance(key, int)]
             ids = [id for key in chunk if isinstance(key, str) and (id := parse_id(key))]
-            found = self.select(Q(pk__in=seqs), is_locked=is_locked) if seqs else []
+            among = Q(self.place.among("seq", seqs))
+            found = self.select(among, is_locked=is_locked) if seqs else []
             if ids:
                 found += self.select(
                     Q(public_id__in=[uuid.UUID(id) for id in ids]), is_locked=is_locked
@@ -89,4 +92,14 @@ def _handed_of(row: Sequence[Any], backend: str) -> HandedJob:
         seq, spec, state_of(state), rank, attempt, tries, lost, aware(enqueued_at),
         aware(eligible_at), aware(due_at), aware(started_at), aware(cancel_asked_at), worker_ids,
         ctx, parked_for,
+    )  # fmt: skip
+
+
+def handed_new(spec: JobSpec, row: Numbered) -> HandedJob:
+    """Return a job that has just been stored, as it would be read."""
+    return HandedJob(
+        row.seq, spec, State.READY if row.is_due else State.SCHEDULED, row.rank,
+        attempt=0, tries=0, lost=0, enqueued_at=row.at,
+        eligible_at=row.at if row.is_due else None, due_at=None if row.is_due else spec.run_after,
+        started_at=None, cancel_asked_at=None, worker_ids=None, ctx=None, parked_for=None,
     )  # fmt: skip
