@@ -47,9 +47,9 @@ class PairedRows(DatabaseStore, Rows):
         chosen = vendor or vendor_of(options.database or router.db_for_write(Job))
         super().__init__(alias, options, chosen._replace(wakeups=Wakeups), clock)
         self._marks: Marks = chosen.marks(self._place)
-        self._handing = Handing(self._place)
+        self._handing: Handing = chosen.handing(self._place)
         self.epochs = self._numbers = EpochRows(self.database, alias)
-        self.walks = Walks(self._place, self._finishes)
+        self.walks = Walks(self._place, self._finishes, self._handing)
 
     def expect(self, epoch_of: Callable[[str | None], int]) -> None:
         """Mark and end attempts only in the epoch in which their worker was handed them."""

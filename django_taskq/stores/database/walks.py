@@ -45,10 +45,10 @@ WALKS = {
 class Walks:
     """Finds rows to be compared with what hands them out, and has them handed out anew."""
 
-    def __init__(self, place: Place, finishes: Finishes) -> None:
+    def __init__(self, place: Place, finishes: Finishes, handing: Handing) -> None:
         self.place = place
         self._finishes = finishes
-        self._handing = Handing(place)
+        self._handing = handing
 
     def page(self, walk: str, after: Sequence[int | str] | None, limit: int) -> Page:
         """Return at most `limit` rows of a walk, those behind where a page has ended."""
@@ -103,7 +103,7 @@ class Walks:
             waiting = place.jobs().filter(place.among("seq", astray), state__in=HANDED[:2])
             waiting.update(attempt=F("attempt") + 1)
             if held:
-                free = self._handing.select(Q(place.among("seq", held)))
+                free = self._handing.by_seqs(held, is_locked=False)
                 jobs |= {job.seq: job for job in free}
         return [
             jobs[seq] if seq in workers else jobs[seq]._replace(attempt=jobs[seq].attempt + 1)

@@ -8,6 +8,7 @@ from django_taskq.stores.database.backlogs import BacklogReads
 from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
 from django_taskq.stores.database.finishes import Finishes
+from django_taskq.stores.database.handing import Handing
 from django_taskq.stores.database.inserts import Inserts
 from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.leases import Leases
@@ -31,6 +32,7 @@ class Vendor(NamedTuple):
     keeping: type[Keeping]
     leases: type[Leases]
     backlogs: type[BacklogReads]
+    handing: type[Handing]
     marks: type[Marks]
     newest: type[Newest]
     wakeups: type[Wakeups]
@@ -59,6 +61,7 @@ GENERIC = Vendor(
     keeping=Keeping,
     leases=Leases,
     backlogs=BacklogReads,
+    handing=Handing,
     marks=Marks,
     newest=Newest,
     wakeups=Wakeups,

@@ -6,6 +6,7 @@ from django_taskq.stores.database.vendors.postgresql.arrays import any_of
 from django_taskq.stores.database.vendors.postgresql.backlogs import PostgresqlBacklogs
 from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
+from django_taskq.stores.database.vendors.postgresql.handing import PostgresqlHanding
 from django_taskq.stores.database.vendors.postgresql.hindrances import old_transactions
 from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlInserts
 from django_taskq.stores.database.vendors.postgresql.keeping import PostgresqlKeeping
@@ -30,6 +31,7 @@ POSTGRESQL = GENERIC._replace(
     ripples=PostgresqlRipples,
     inserts=PostgresqlInserts,
     backlogs=PostgresqlBacklogs,
+    handing=PostgresqlHanding,
     claims=PostgresqlClaims,
     finishes=PostgresqlFinishes,
     keeping=PostgresqlKeeping,
