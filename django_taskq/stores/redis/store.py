@@ -78,6 +78,8 @@ class RedisStore(Store):
         super().__init__(alias, options)
         self._read_rules = rules
         self._archive = archive
+        # What a share keeps from starting nobody but the worker itself knows of.
+        self.rings_for_room = options.tenant_share is None
         self.scripts = scripts = Scripts(client, Keys(options.prefix, alias), clock)
         self._moves = moves = Moves(scripts)
         self.xcoms = RedisXComs(scripts)

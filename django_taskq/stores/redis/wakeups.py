@@ -1,13 +1,14 @@
 """How workers and callers sleep until Redis has something for them."""
 
 import select
+import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
 
 from django_taskq.jobs.ids import new_id, parse_id
 from django_taskq.stores.redis.scripts import Scripts
@@ -17,16 +18,23 @@ from django_taskq.stores.wakeup import Wakeup
 LONGEST_BLOCK = 2.0
 # Redis before 7 cuts a timeout to whole milliseconds, and takes none of them for ever.
 SHORTEST_BLOCK = 0.002
+# Bytes of rings that are taken in at a time.
+LONGEST_READ = 65_536
 # Ids per script.
 CHUNK = 500
 
 
 class Ear:
-    """The subscription of one worker, on a connection of its own."""
+    """The subscription of one worker, on a connection of its own.
+
+    Where that is a plain socket on which nothing but rings arrive, they are not parsed: that takes
+    longer than all else that stands between a ring and the claim.
+    """
 
     def __init__(self, pubsub: Any, channel: str) -> None:
         self._pubsub = pubsub
         self._channel = channel
+        self._plain: socket.socket | None = None
         self.is_listening = False
 
     def listen(self) -> None:
@@ -35,10 +43,22 @@ class Ear:
             self._pubsub.subscribe(self._channel)
             # Its answer says that Redis knows of it.
             self._pubsub.get_message(timeout=LONGEST_BLOCK)
+            self._plain = _plain_socket(self._pubsub.connection)
             self.is_listening = True
 
+    def hears_early(self) -> bool:
+        """Tell whether there was a ring that the file does not tell of: it was read already."""
+        return self._plain is None and self.hears()
+
     def hears(self) -> bool:
-        """Take in what has arrived; tell whether there was a ring."""
+        """Take in what has arrived on the file; tell whether there was a ring.
+
+        Raise ConnectionError where the connection was cut.
+        """
+        if self._plain is not None:
+            if not self._plain.recv(LONGEST_READ):
+                raise ConnectionError("Redis has closed the connection on which it rings.")
+            return True
         is_rung = False
         while (message := self._pubsub.get_message(timeout=0)) is not None:
             is_rung = is_rung or message["type"] == "message"
@@ -52,6 +72,7 @@ class Ear:
     def close(self) -> None:
         """Hear no more."""
         self.is_listening = False
+        self._plain = None
         with suppress(RedisError, OSError):
             self._pubsub.close()
 
@@ -87,10 +108,11 @@ class Wakeups:
             wakeup.wait(timeout)
             return
         try:
-            if ear.hears():
+            if ear.hears_early():
                 return
-            select.select([file, wakeup.fileno()], [], [], max(0.0, timeout))
-            ear.hears()
+            heard, _, _ = select.select([file, wakeup.fileno()], [], [], max(0.0, timeout))
+            if file in heard:
+                ear.hears()
         except (RedisError, OSError, ValueError):
             self.forget(worker_id)
             raise
@@ -164,3 +186,13 @@ class Wakeups:
                 pubsub = self._scripts.client().pubsub()
                 ear = self._ears[worker_id] = Ear(pubsub, channel)
         return ear
+
+
+def _plain_socket(connection: Any) -> socket.socket | None:
+    """Return the socket of a connection where all that arrives on it is what was asked for.
+
+    Not so where it is encrypted, or the library asks now and then whether it is there still.
+    """
+    found = getattr(connection, "_sock", None)
+    is_plain = type(found) is socket.socket and not getattr(connection, "health_check_interval", 0)
+    return found if is_plain else None
