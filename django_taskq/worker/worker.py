@@ -142,6 +142,8 @@ class Worker:
     def retire(self) -> None:
         """Take no more jobs and end with the last that runs, however long it takes."""
         self._claimer.is_retiring = True
+        # A job may have come in its sleep.
+        self._is_unsure = True
         self._wakeup.set()
 
     def stop(self) -> None:
@@ -268,6 +270,8 @@ class Worker:
             return
         # Before the look: what is dropped from now on needs another one.
         self._is_unsure = False
+        # A store that put jobs into the hand of a sleeper puts none there from now on.
+        self._idleness.forget_arming()
         with self._crew.relay_lock:
             strangers = self._crew.strangers(self.store.held(self.worker_id))
             if strangers:

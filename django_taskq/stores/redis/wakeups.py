@@ -35,7 +35,10 @@ class Ear:
         self._pubsub = pubsub
         self._channel = channel
         self._plain: socket.socket | None = None
+        self._begun = b""
+        self._handed: list[bytes] = []
         self.is_listening = False
+        self.may_be_handed = False
 
     def listen(self) -> None:
         """Have rings arrive here from now on."""
@@ -56,13 +59,33 @@ class Ear:
         Raise ConnectionError where the connection was cut.
         """
         if self._plain is not None:
-            if not self._plain.recv(LONGEST_READ):
+            told = self._plain.recv(LONGEST_READ)
+            if not told:
                 raise ConnectionError("Redis has closed the connection on which it rings.")
+            whole, _, self._begun = (self._begun + told).rpartition(b"\r\n")
+            # Of all its lines only a list in JSON begins like this.
+            self._handed += [line for line in whole.split(b"\r\n") if line.startswith(b"[")]
             return True
         is_rung = False
         while (message := self._pubsub.get_message(timeout=0)) is not None:
-            is_rung = is_rung or message["type"] == "message"
+            if message["type"] == "message":
+                is_rung = True
+                if message["data"]:
+                    self._handed.append(message["data"])
         return is_rung
+
+    def take_handed(self) -> list[bytes]:
+        """Return the jobs that came along with rings, each once."""
+        if self.may_be_handed and not self._handed and self._has_news():
+            self.hears()
+        if self._handed:
+            self.may_be_handed = False
+        handed, self._handed = self._handed, []
+        return handed
+
+    def _has_news(self) -> bool:
+        file = self.fileno()
+        return file is not None and bool(select.select([file], [], [], 0)[0])
 
     def fileno(self) -> int | None:
         """Return the file on which rings arrive, None where the library does not tell."""
@@ -92,7 +115,41 @@ class Wakeups:
 
     def disarm(self, worker_id: str) -> None:
         """Ask for no more wake-ups; the subscription stays for the next time."""
-        self._scripts.client().srem(self._scripts.keys.name("armed"), worker_id)
+        client, keys = self._scripts.client(), self._scripts.keys
+        if client.srem(keys.name("resting"), worker_id):
+            self.note_rest(worker_id, 0)
+        client.srem(keys.name("armed"), worker_id)
+
+    def handed(self, worker_id: str) -> list[bytes]:
+        """Return the jobs that were put into a worker's hand along with a ring, each once."""
+        ear = self._ears.get(worker_id)
+        if ear is None:
+            return []
+        try:
+            return ear.take_handed()
+        except (RedisError, OSError, ValueError):
+            self.forget(worker_id)
+            raise
+
+    def note_rest(self, worker_id: str, told: int) -> None:
+        """Note what a look told of whether the worker rests.
+
+        Who is found not to rest though it did has been handed a job, which is on its way.
+        """
+        ear = self._ears.get(worker_id)
+        if ear is not None and told >= 0:
+            ear.may_be_handed = told == 1
+
+    def may_be_handed(self, worker_id: str) -> bool:
+        """Tell whether a job may be on its way into a worker's hand."""
+        ear = self._ears.get(worker_id)
+        return ear is not None and ear.may_be_handed
+
+    def silence(self, worker_id: str) -> None:
+        """Have nothing more put into a worker's hand; what was and has not been seen is dropped."""
+        if worker_id in self._ears:
+            self.disarm(worker_id)
+            self.forget(worker_id)
 
     def forget(self, worker_id: str) -> None:
         """Give up the subscription of a worker."""
@@ -125,29 +182,34 @@ class Wakeups:
         deadline = None if timeout is None else monotonic() + timeout
         waiter = new_id()
         told = self._scripts.keys.name("told:", waiter)
-        has_heard_all = False
+        is_listening = has_heard_all = False
         try:
             while self._open(waiter, known):
+                is_listening = True
                 has_heard_all, is_over = self._hear(told, set(known), deadline)
                 if has_heard_all or is_over:
                     return has_heard_all
             return True
         finally:
             # Each end is told once: a list that has told of all of them is gone.
-            if not has_heard_all:
+            if is_listening and not has_heard_all:
                 with suppress(RedisError):
-                    self._scripts.client().delete(told)
+                    self._scripts.send("DEL", told)
 
     def _hear(self, told: str, open_: set[str], deadline: float | None) -> tuple[bool, bool]:
         """Take ends from a list until there is silence for a while; return whether all these jobs
         have ended, and whether the time is over.
         """
-        client = self._scripts.client()
         while open_:
             left = LONGEST_BLOCK if deadline is None else deadline - monotonic()
             if left <= 0:
                 return False, True
-            heard = client.blpop([told], timeout=max(SHORTEST_BLOCK, min(left, LONGEST_BLOCK)))
+            block = max(SHORTEST_BLOCK, min(left, LONGEST_BLOCK))
+            try:
+                heard = self._scripts.send("BLPOP", told, block)
+            except ConnectionError:
+                # It was cut; whether Redis is there the next look at the jobs tells.
+                return False, False
             if heard is None:
                 return False, False
             open_.discard(heard[1].decode())
