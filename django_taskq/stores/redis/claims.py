@@ -47,7 +47,8 @@ class Claims:
             return self._claim_suspects(request)
         hand = self._hands.of(request.worker_id)
         claiming = Claiming(self._rulings, hand, request, self._wakeups)
-        claims = claiming.take_handed() or claiming.run()
+        has_more = claiming.take_handed()
+        claims = claiming.run() if has_more else claiming.taken
         opens_in = claiming.opens_in
         hand.opens_at = None if opens_in is None else monotonic() + opens_in
         return claims
@@ -76,7 +77,7 @@ class Claims:
 
 
 class Claiming:
-    """One claim under way: rounds of looking, planning and taking."""
+    """One claim under way: rounds of looking, planning and taking. `taken` are its jobs so far."""
 
     def __init__(
         self, rulings: Rulings, hand: Hand, request: ClaimRequest, wakeups: Wakeups
@@ -88,20 +89,24 @@ class Claiming:
         self._weigh = rulings.rules.weight_of
         self._free = request.limit if request.free is None else request.free
         self._slots = request.limit if request.slots is None else request.slots
-        self._taken: list[Claim] = []
+        self.taken: list[Claim] = []
         self._left = MOST_LOOKS
         self._wakeups = wakeups
 
-    def take_handed(self) -> list[Claim]:
-        """Take what came along with a ring while the worker slept; it is in its hand already."""
-        for told in self._wakeups.handed(self._request.worker_id):
+    def take_handed(self) -> bool:
+        """Take what came along with a ring while the worker slept; return whether to look for more.
+
+        It is in the worker's hand already.
+        """
+        handed, is_rung = self._wakeups.handed(self._request.worker_id)
+        for told in handed:
             now, entry = json.loads(told)
             for claim in claims_of([entry], read_moment(now), self._request.worker_id):
                 band = 0 if claim.priority >= 100 else 1
                 lane = Lane(claim.queue, band, claim.tenant)
                 self._hand.plan((lane,), 1, self._slots, self._weigh, monotonic())
                 self._note(Taken([claim], None))
-        return self._taken
+        return is_rung or not handed
 
     def run(self) -> list[Claim]:
         """Take the jobs whose turn it is, in the order of their starts."""
@@ -110,10 +115,10 @@ class Claiming:
         if request.tenants is not None and request.steal is not None:
             idle = self._free if request.idle is None else request.idle
             self._serve(request.steal, min(idle, request.limit))
-        return self._taken
+        return self.taken
 
     def _serve(self, tenants: Tenants | None, most: int) -> None:
-        while (wanted := most - len(self._taken)) > 0:
+        while (wanted := most - len(self.taken)) > 0:
             if not self._round(tenants, wanted):
                 return
 
@@ -139,7 +144,7 @@ class Claiming:
         """Say whether the worker would take any job at once that nothing bounds."""
         request = self._request
         takes_any = request.queues is None and not request.excluded_queues and not request.tenants
-        is_idle = bool(request.idle) and not self._taken and not self._hand.has_share
+        is_idle = bool(request.idle) and not self.taken and not self._hand.has_share
         if takes_any and is_idle and self._rulings.may_hand_over:
             return "1"
         return "0" if self._wakeups.may_be_handed(request.worker_id) else ""
@@ -180,7 +185,7 @@ class Claiming:
 
     def _run(self, name: str, *arguments: Any) -> Any:
         patience = int(self._request.patience * 1_000_000)
-        return self._rulings.run(name, len(self._taken), self._free, patience, *arguments)
+        return self._rulings.run(name, len(self.taken), self._free, patience, *arguments)
 
     def _note(self, taken: Taken) -> list[Claim]:
         claims = taken.claims
@@ -195,7 +200,7 @@ class Claiming:
                 served = lane
                 self._hand.turns.move_to(lane)
         self._hand.charge(handed, self._weigh)
-        self._taken += claims
+        self.taken += claims
         return claims
 
     def _note_opening(self, seconds: float | None) -> None:

@@ -37,6 +37,7 @@ class Ear:
         self._plain: socket.socket | None = None
         self._begun = b""
         self._handed: list[bytes] = []
+        self._is_rung = False
         self.is_listening = False
         self.may_be_handed = False
 
@@ -63,8 +64,11 @@ class Ear:
             if not told:
                 raise ConnectionError("Redis has closed the connection on which it rings.")
             whole, _, self._begun = (self._begun + told).rpartition(b"\r\n")
+            lines = whole.split(b"\r\n")
             # Of all its lines only a list in JSON begins like this.
-            self._handed += [line for line in whole.split(b"\r\n") if line.startswith(b"[")]
+            handed = [line for line in lines if line.startswith(b"[")]
+            self._handed += handed
+            self._is_rung |= lines.count(b"message") > len(handed)
             return True
         is_rung = False
         while (message := self._pubsub.get_message(timeout=0)) is not None:
@@ -72,16 +76,19 @@ class Ear:
                 is_rung = True
                 if message["data"]:
                     self._handed.append(message["data"])
+                else:
+                    self._is_rung = True
         return is_rung
 
-    def take_handed(self) -> list[bytes]:
-        """Return the jobs that came along with rings, each once."""
+    def take_handed(self) -> tuple[list[bytes], bool]:
+        """Return the jobs that came along with rings, each once, and whether there is more."""
         if self.may_be_handed and not self._handed and self._has_news():
             self.hears()
         if self._handed:
             self.may_be_handed = False
-        handed, self._handed = self._handed, []
-        return handed
+        told = self._handed, self._is_rung
+        self._handed, self._is_rung = [], False
+        return told
 
     def _has_news(self) -> bool:
         file = self.fileno()
@@ -120,11 +127,13 @@ class Wakeups:
             self.note_rest(worker_id, 0)
         client.srem(keys.name("armed"), worker_id)
 
-    def handed(self, worker_id: str) -> list[bytes]:
-        """Return the jobs that were put into a worker's hand along with a ring, each once."""
+    def handed(self, worker_id: str) -> tuple[list[bytes], bool]:
+        """Return the jobs that were put into a worker's hand along with a ring, each once, and
+        whether other rings came that told of more.
+        """
         ear = self._ears.get(worker_id)
         if ear is None:
-            return []
+            return [], False
         try:
             return ear.take_handed()
         except (RedisError, OSError, ValueError):
@@ -147,9 +156,9 @@ class Wakeups:
 
     def silence(self, worker_id: str) -> None:
         """Have nothing more put into a worker's hand; what was and has not been seen is dropped."""
-        if worker_id in self._ears:
-            self.disarm(worker_id)
-            self.forget(worker_id)
+        # In this order: where nobody listens, what is still on its way to be put there is lost.
+        self.disarm(worker_id)
+        self.forget(worker_id)
 
     def forget(self, worker_id: str) -> None:
         """Give up the subscription of a worker."""

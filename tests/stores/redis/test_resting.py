@@ -87,9 +87,10 @@ def test_who_claims_without_a_sleep_gets_it_too(store: Any) -> None:
 
 def test_the_next_job_rings_as_ever_until_the_worker_rests_again(store: Any) -> None:
     rest(store)
-    first, second = insert(store), insert(store)
-    assert state(store, second) is State.READY
+    first = insert(store)
     assert [claimed.id for claimed in look(store)] == [first]
+    second = insert(store)
+    assert state(store, second) is State.READY
     assert [claimed.id for claimed in look(store)] == [second]
     assert not is_resting(store)
     assert look(store) == []
@@ -107,6 +108,18 @@ def test_a_job_that_is_handed_while_another_is_claimed_still_arrives(store: Any)
     assert ear.may_be_handed
     del ear._has_news
     assert [claimed.id for claimed in look(store)] == [first]
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_a_ring_that_comes_with_a_handed_job_is_looked_after_in_the_same_claim(
+    store: Any, monkeypatch: pytest.MonkeyPatch, is_plain: bool
+) -> None:
+    if not is_plain:
+        monkeypatch.setattr(wakeups, "_plain_socket", lambda connection: None)
+    rest(store)
+    ids = [insert(store), insert(store)]
+    store.wait(WORKER, Wakeup(), 5.0)
+    assert [claimed.id for claimed in look(store)] == ids
 
 
 @pytest.mark.parametrize(
