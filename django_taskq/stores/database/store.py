@@ -35,7 +35,6 @@ from django_taskq.models import Job
 from django_taskq.options import Options
 from django_taskq.stores.archive import KeptJob
 from django_taskq.stores.base import Store
-from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
@@ -96,7 +95,7 @@ class DatabaseStore(Store):
         announce = self._wakeups.announce
         self._ripples = ripples = chosen.ripples(place, announce)
         ripples.on_fallen = self.falls.note
-        self._attaching = Attaching(place, ripples)
+        self._attaching = chosen.attaching(place, ripples)
         self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)
         self._finishes = chosen.finishes(place, announce, ripples)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from django_taskq.jobs.hindrance import Hindrance
+from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.backlogs import BacklogReads
 from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
@@ -24,6 +25,7 @@ class Vendor(NamedTuple):
     clock: Callable[[], Clock]
     begin: Begin
     ripples: type[Ripples]
+    attaching: type[Attaching]
     inserts: type[Inserts]
     claims: type[Claims]
     finishes: type[Finishes]
@@ -51,6 +53,7 @@ GENERIC = Vendor(
     clock=HostClock,
     begin=plainly,
     ripples=Ripples,
+    attaching=Attaching,
     inserts=Inserts,
     claims=Claims,
     finishes=Finishes,

@@ -2,6 +2,7 @@
 
 from django_taskq.stores.database.clock import ServerClock
 from django_taskq.stores.database.vendors.generic import GENERIC
+from django_taskq.stores.database.vendors.postgresql.attaching import PostgresqlAttaching
 from django_taskq.stores.database.vendors.postgresql.backlogs import PostgresqlBacklogs
 from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
@@ -26,6 +27,7 @@ POSTGRESQL = GENERIC._replace(
     clock=server_clock,
     begin=committed,
     ripples=PostgresqlRipples,
+    attaching=PostgresqlAttaching,
     inserts=PostgresqlInserts,
     backlogs=PostgresqlBacklogs,
     claims=PostgresqlClaims,
