@@ -199,6 +199,10 @@ class DatabaseStore(Store):
         self._settle(worker_id, [end_of(outcome) for outcome in outcomes], states)
         return Relayed(states, self._claims.hand_over(worker_id, taken))
 
+    def look_again(self) -> None:
+        """Look for jobs that began to wait, unseen, for what relays have ended."""
+        self._ripples.pay_looks()
+
     def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
         """Write a success by which a job becomes other jobs; None where the fence refuses."""
         state = self._expanding.expand(worker_id, outcome, specs)
