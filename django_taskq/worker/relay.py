@@ -57,8 +57,9 @@ class Relay:
             except Exception:
                 self._on_doubt()
                 raise
-        if self._look_at is None:
-            self._look_at = monotonic() + LOOK_WITHIN
+            finally:
+                # It may have been committed even so.
+                self._look_at = self._look_at or monotonic() + LOOK_WITHIN
         return states
 
     def look_again(self, *, at_once: bool = False) -> float | None:

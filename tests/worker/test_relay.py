@@ -175,3 +175,23 @@ def test_what_was_handed_over_starts_before_the_look_that_is_due(
     relay.finish("w", [])
     assert relay.look_again(at_once=True) is None
     assert done[3:] == ["take", "look"]
+
+
+def test_a_relay_that_broke_off_is_looked_after_as_well() -> None:
+    looked = []
+
+    class Broken:
+        def relay(self, *args: Any) -> Relayed:
+            raise OperationalError("the connection broke after the commit")
+
+        def look_again(self) -> None:
+            looked.append("look")
+
+    store: Any = Broken()
+    request = ClaimRequest("w", 1)
+    relay = Relay(store, lambda id: request, lambda claims: None, lambda: None)
+    with pytest.raises(OperationalError):
+        relay.finish("w", [])
+    assert relay.look_again() is not None
+    relay.look_again(at_once=True)
+    assert looked == ["look"]
