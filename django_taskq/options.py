@@ -12,6 +12,8 @@ from django_taskq.jobs.xcom import check_ttl
 
 RETENTION = {"successful": 7.0, "failed": 30.0, "canceled": 7.0}
 LONGEST_SECONDS = 86400
+# What the column counts to.
+MOST_LOST = 32_767
 LONGEST_DAYS = 36500
 
 # Outermost first. MaxRate is the last: nothing may delay a start that it has let through.
@@ -130,12 +132,6 @@ def _text(value: Any) -> str:
     return value
 
 
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Bad("True or False")
-    return value
-
-
 def _prefix(value: Any) -> str:
     # Its keys have one hash tag, which ends at the first brace.
     if not isinstance(value, str) or not value or {"{", "}"} & set(value):
@@ -193,7 +189,7 @@ COMMON: dict[str, Reader] = {
     "MIDDLEWARE": _middleware,
     "MAX_TRIES": _none_or(_whole(1, MOST_TRIES)),
     "BACKOFF": _backoff,
-    "MAX_LOST": _whole(1),
+    "MAX_LOST": _whole(1, MOST_LOST),
     "TENANT": _none_or(_text),
     "TIMEOUT": _none_or(_duration),
     "TENANT_SHARE": _none_or(_share),
@@ -214,7 +210,7 @@ DURABLE: dict[str, Reader] = COMMON | {
 REDIS: dict[str, Reader] = DURABLE | {
     "CACHE": _text,
     "PREFIX": _prefix,
-    "DURABLE": _flag,
+    "DURABLE": _bool,
 }
 POOL: dict[str, Reader] = COMMON | {
     "MAX_WORKERS": _none_or(_whole(1)),

@@ -212,7 +212,7 @@ def test_a_job_that_had_ended_is_not_canceled_and_the_others_are(alias: str) -> 
     waiting = tasks.echo.using(backend=alias).enqueue(2).id
     called = call("job", "cancel", ended, waiting, "--backend", alias, "--format", "json")
     assert called.status == 1
-    assert f"1 of 2 jobs stayed as they were: {ended}." in called.err
+    assert f"1 of 2 jobs stayed as before: {ended}." in called.err
     assert [line["is_done"] for line in called.json] == [False, True]
     assert (state_of(ended, alias), state_of(waiting, alias)) == ("SUCCESSFUL", "CANCELED")
 

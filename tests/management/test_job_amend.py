@@ -29,7 +29,7 @@ def test_a_job_that_has_ended_stays_and_the_status_says_so(alias: str) -> None:
     called = call("job", "amend", done, "--backend", alias, "--priority", "5", "--format", "json")
     assert called.status == 1
     assert called.json[0]["note"] == "only jobs that wait can"
-    assert "1 of 1 jobs stayed as they were" in called.err
+    assert "1 of 1 job stayed as before" in called.err
     assert get_job(done, alias).priority == 0
 
 

@@ -18,6 +18,7 @@ from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.jobs.unique import OnDuplicate
+from django_taskq.jobs.wording import counted
 from django_taskq.loading import load_task
 from django_taskq.management import arguments, jobs, tables
 from django_taskq.management.arguments import CANNOT, WRONG
@@ -218,8 +219,8 @@ class Command(CancelingCommand):
         undone = [line.id for line in lines if not line.is_done]
         if undone:
             raise CommandError(
-                f"{options['verb']}: {len(undone)} of {len(lines)} jobs stayed as they were: "
-                f"{', '.join(undone)}.",
+                f"{options['verb']}: {len(undone)} of {counted(len(lines), 'job')} stayed as "
+                f"before: {', '.join(undone)}.",
                 returncode=CANNOT,
             )
 
