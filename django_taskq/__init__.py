@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from django_taskq.context import JobContext, current_job, current_result_id
     from django_taskq.control import await_result, cancel, get_job, requeue, retry, wait, why
+    from django_taskq.coroutines import acancel, aget_job, arequeue, aretry, awhy
     from django_taskq.exceptions import (
         DuplicateJob,
         InvalidPipeline,
         JobCanceled,
+        JobSkipped,
+        JobStateError,
         RejectError,
         RetryError,
         TaskqError,
+        TaskTimeout,
         WaitTimeout,
         XComDoesNotExist,
     )
@@ -28,6 +32,8 @@ __all__ = [
     "InvalidPipeline",
     "JobCanceled",
     "JobContext",
+    "JobSkipped",
+    "JobStateError",
     "Pipeline",
     "PipelineRun",
     "Priority",
@@ -35,11 +41,17 @@ __all__ = [
     "RetryError",
     "Signature",
     "Task",
+    "TaskTimeout",
     "TaskqError",
     "WaitTimeout",
     "XComDoesNotExist",
     "about",
+    "acancel",
+    "aget_job",
+    "arequeue",
+    "aretry",
     "await_result",
+    "awhy",
     "cancel",
     "chain",
     "current_job",
@@ -63,7 +75,12 @@ _MODULES = {
     "Signature": "tasks",
     "Task": "tasks",
     "about": "jobs.subjects",
+    "acancel": "coroutines",
+    "aget_job": "coroutines",
+    "arequeue": "coroutines",
+    "aretry": "coroutines",
     "await_result": "control",
+    "awhy": "coroutines",
     "cancel": "control",
     "chain": "pipelines",
     "current_job": "context",
@@ -80,8 +97,16 @@ _MODULES = {
 }
 
 
+# Modules that are used by their names, as in `django_taskq.xcom.push(...)`.
+_PUBLIC_MODULES = frozenset(
+    {"backends", "exceptions", "middleware", "pipelines", "schedules", "signals", "testing", "xcom"}
+)
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name on its first use: settings may import this package early."""
+    if name in _PUBLIC_MODULES:
+        return import_module(f"django_taskq.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'django_taskq' has no attribute {name!r}")
     module = import_module(f"django_taskq.{_MODULES.get(name, 'exceptions')}")

@@ -179,8 +179,12 @@ class JobContext(TaskContext):  # type: ignore[misc]
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Tell how far the job is; seen by others within two seconds.
 
-        Cheap: only the last value is written, once a second.
+        Cheap: only the last value is written, once a second. Raise TypeError or ValueError for
+        what is no finite number.
         """
+        for name, number in (("done", done), ("total", 0 if total is None else total)):
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise TypeError(f"{name}: expected a number, got {number!r}.")
         self._notepad.progress = payload.encode([done, total, str(message)[:500]], "progress()")
         self._notepad.is_dirty = True
 

@@ -1,8 +1,8 @@
 """What callers and operators do with enqueued jobs: wait, look, cancel, retry, requeue."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import partial
-from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import TYPE_CHECKING, Any, overload
 
@@ -15,6 +15,7 @@ from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
 from django_taskq.exceptions import JobStateError, JobUnloadable, WaitTimeout
 from django_taskq.jobs.amendment import Amendment, check_priority
 from django_taskq.jobs.change import UNSEEN, Change
+from django_taskq.jobs.durations import seconds_to_wait
 from django_taskq.jobs.explanation import explain
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import parse_id
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from django_taskq.pipelines.run import PipelineRun
 
 type Job = TaskResult | str
+type Timeout = float | timedelta | None
 
 LONGEST_QUEUE = 128
 
@@ -77,20 +79,18 @@ def _load_error(record: JobRecord) -> str | None:
 
 
 @overload
-def wait(result: TaskResult, timeout: float | None = None) -> TaskResult: ...
+def wait(result: TaskResult, timeout: Timeout = None) -> TaskResult: ...
 @overload
-def wait(result: "PipelineRun", timeout: float | None = None) -> "PipelineRun": ...
-def wait(
-    result: "TaskResult | PipelineRun", timeout: float | None = None
-) -> "TaskResult | PipelineRun":
+def wait(result: "PipelineRun", timeout: Timeout = None) -> "PipelineRun": ...
+def wait(result: "TaskResult | PipelineRun", timeout: Timeout = None) -> "TaskResult | PipelineRun":
     """Block until a job has ended, or is blocked; refresh its result in place and return it.
 
     A pipeline run is waited for likewise, until all its jobs have.
 
-    `timeout` is in seconds, None or infinity waits for ever. Raise WaitTimeout when it is over,
-    TaskResultDoesNotExist when the job is gone: deleted, pruned, or never stored. What was not
-    seen at all counts as gone after five seconds, in memory at once, so wait for a job after the
-    commit of the transaction that enqueues it. On MariaDB and MySQL call it outside of a
+    `timeout` is in seconds or a timedelta, None or infinity waits for ever. Raise WaitTimeout when
+    it is over, TaskResultDoesNotExist when the job is gone: deleted, pruned, or never stored. What
+    was not seen at all counts as gone after five seconds, in memory at once, so wait for a job
+    after the commit of the transaction that enqueues it. On MariaDB and MySQL call it outside of a
     transaction, which would never see the job end.
     """
     if not isinstance(result, TaskResult):
@@ -102,12 +102,9 @@ def wait(
             f"Expected the TaskResult that enqueue() returned, got {result!r}. For an id "
             "get_result() of the task returns it."
         )
-    if timeout is not None and timeout > TIMEOUT_MAX:
-        # Longer than Python can wait at a time, and than anybody does.
-        timeout = None
     store = store_of(result.backend)
-    deadline = None if timeout is None else monotonic() + timeout
-    left = timeout
+    left = seconds = seconds_to_wait(timeout)
+    deadline = None if seconds is None else monotonic() + seconds
     while store.wait_ended([result.id], left):
         result.refresh()
         if result.is_finished or is_blocked(store, result.id):
@@ -116,7 +113,7 @@ def wait(
         left = None if deadline is None else max(0.0, deadline - monotonic())
     # Says so where the job does not exist any more.
     result.refresh()
-    raise WaitTimeout(f"Job {result.id} has not ended within {timeout} seconds.")
+    raise WaitTimeout(f"Job {result.id} has not ended within {seconds} seconds.")
 
 
 def is_blocked(store: Store, id: str) -> bool:
@@ -124,12 +121,16 @@ def is_blocked(store: Store, id: str) -> bool:
     return any(record.is_blocked for record in store.get([id]))
 
 
-async def await_result(result: TaskResult, timeout: float | None = None) -> TaskResult:
-    """Wait for a job as `wait` does, without blocking the event loop."""
+@overload
+async def await_result(result: TaskResult, timeout: Timeout = None) -> TaskResult: ...
+@overload
+async def await_result(result: "PipelineRun", timeout: Timeout = None) -> "PipelineRun": ...
+async def await_result(result: Any, timeout: Timeout = None) -> Any:
+    """Wait for a job, or a pipeline run, as `wait` does, without blocking the event loop."""
     return await sync_to_async(_wait_apart, thread_sensitive=False)(result, timeout)
 
 
-def _wait_apart(result: TaskResult, timeout: float | None) -> TaskResult:
+def _wait_apart(result: Any, timeout: Timeout) -> Any:
     """Wait in a thread that no request owns: nobody else would close its connections."""
     try:
         return wait(result, timeout)

@@ -1,6 +1,7 @@
 """Every error that django_taskq raises or records on a job."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.tasks.exceptions import InvalidTask, TaskException, TaskResultDoesNotExist
@@ -65,6 +66,10 @@ class RetryError(TaskqError):
         self.reason = reason
         super().__init__(reason or "The task asked to run again.")
 
+    def __reduce__(self) -> Any:
+        # What it was made with is not what it shows.
+        return type(self), (self.delay, self.reason), self.__dict__
+
 
 class RejectError(TaskqError):
     """Raise it in a task to end the job as FAILED now, whatever tries are left."""
@@ -85,6 +90,9 @@ class ReleaseError(TaskqError):
         self.delay = _seconds(delay)
         self.reason = reason
         super().__init__(reason or "A middleware gave the job back.")
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.delay, self.reason), self.__dict__
 
 
 class JobExpired(RejectError):

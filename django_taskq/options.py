@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django_taskq.exceptions import InvalidOptions
-from django_taskq.jobs.backoff import BackoffRule, check_backoff
+from django_taskq.jobs.backoff import MOST_TRIES, BackoffRule, check_backoff
 from django_taskq.jobs.durations import check_duration, in_seconds
 from django_taskq.jobs.xcom import check_ttl
 
@@ -73,11 +73,14 @@ def _none_or(read: Reader) -> Reader:
     return lambda value: None if value is None else read(value)
 
 
-def _whole(least: int) -> Reader:
+def _whole(least: int, most: int | None = None) -> Reader:
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise _Bad(f"a whole number of at least {least}")
-        return value
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if not is_whole or value < least or (most is not None and value > most):
+            raise _Bad(f"a whole number {bounds}")
+        return int(value)
 
     return read
 
@@ -188,7 +191,7 @@ def _retention(value: Any) -> dict[str, float | None]:
 
 COMMON: dict[str, Reader] = {
     "MIDDLEWARE": _middleware,
-    "MAX_TRIES": _none_or(_whole(1)),
+    "MAX_TRIES": _none_or(_whole(1, MOST_TRIES)),
     "BACKOFF": _backoff,
     "MAX_LOST": _whole(1),
     "TENANT": _none_or(_text),
@@ -246,9 +249,12 @@ def read_middleware(alias: str, given: Any) -> Sequence[Any]:
     return read_options(alias, {"MIDDLEWARE": given}, COMMON).middleware
 
 
+_WRITE_DICT = "Write {} around its keys, or leave it out."
+
+
 def _read(given: Any, readers: Mapping[str, Reader]) -> tuple[dict[str, Any], list[Problem]]:
     if not isinstance(given, Mapping):
-        wrong = Problem("OPTIONS", f"Expected OPTIONS to be a dict, got {given!r}.", "")
+        wrong = Problem("OPTIONS", f"Expected OPTIONS to be a dict, got {given!r}.", _WRITE_DICT)
         return {}, [wrong]
     values: dict[str, Any] = {}
     problems: list[Problem] = []

@@ -39,7 +39,9 @@ def punctuality_in(
     nothing = Value(None, output_field=DateTimeField())
     ticks = (
         Tick._default_manager.using(database)
-        .filter(schedule__backend=alias, decided_at__gte=storable(now - back), is_by_hand=False)
+        .filter(schedule__backend=alias, decided_at__gte=storable(now - back))
+        # What an operator asked for was due whenever that was: it is not late.
+        .filter(is_by_hand=False, backfill=None)
         .order_by()
         .values_list("decision")
         .annotate(count=Count("pk"), latest=Max("late"), since=nothing)

@@ -7,9 +7,11 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
+from django.db import Error as DatabaseError
 from django.utils.translation import gettext, gettext_noop
 
-from django_taskq.control import store_of
+from django_taskq.control import database_of, store_of
+from django_taskq.missing_tables import explain_error
 from django_taskq.stores.base import Store
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.loop import told
@@ -87,11 +89,17 @@ def _put[T](alias: str, question: Callable[[Store], T]) -> "SimpleQueue[T | NoAn
         try:
             box.put(question(store_of(alias)))
         except Exception as error:
-            text = gettext_noop("The store cannot be asked: %(error)s")
-            box.put(NoAnswer(text, error=told(error)))
+            box.put(_why(alias, error))
         finally:
             drop_connections()
             _open_questions.leave(alias)
 
     threading.Thread(target=answer, name=f"taskq-{alias}-health", daemon=True).start()
     return box
+
+
+def _why(alias: str, error: Exception) -> NoAnswer:
+    missing = explain_error([database_of(alias)]) if isinstance(error, DatabaseError) else None
+    if missing:
+        return NoAnswer(missing)
+    return NoAnswer(gettext_noop("The store cannot be asked: %(error)s"), error=told(error))

@@ -6,10 +6,11 @@ function writes in one database, and is safe beside others that write the same r
 
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import router, transaction
 from django.db.models import Model, QuerySet
 
 from django_taskq.control import database_of, durable_aliases
+from django_taskq.missing_tables import describe_missing
 from django_taskq.models import Queue, Tenant
 
 BATCH = 500
@@ -26,18 +27,7 @@ def databases() -> list[str]:
 
 def find_obstacle(database: str) -> str | None:
     """Return in a sentence which of the tables are missing in a database, or None."""
-    connection = connections[database]
-    with connection.cursor() as cursor:
-        known = set(connection.introspection.table_names(cursor, include_views=True))
-    convert = connection.introspection.identifier_converter
-    names = (kind._meta.db_table for kind in (Queue, Tenant))
-    missing = [name for name in names if convert(name) not in known]
-    if not missing:
-        return None
-    return (
-        f"The database {database!r} lacks the tables {', '.join(missing)}: run manage.py migrate "
-        f"--database {database}."
-    )
+    return describe_missing(database, (Queue, Tenant))
 
 
 def rule[R: Tenant | Queue](kind: type[R], name: str, database: str, **values: Any) -> R:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, overload
 
+from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.tasks import TaskResult, task_backends
 from django.tasks.base import (
@@ -144,7 +145,7 @@ class Task(Operators, KnownOptions):
         changes = {name: value for name, value in options.items() if value is not None}
         if run_after is not None:
             if isinstance(run_after, timedelta):
-                run_after = timezone.now() + run_after
+                run_after = _from_now(run_after)
             if not isinstance(run_after, datetime):
                 raise InvalidTaskOption(
                     f"run_after: expected an aware datetime or a timedelta, got {run_after!r}."
@@ -176,13 +177,21 @@ class Task(Operators, KnownOptions):
         results: list[TaskResult] = backend.enqueue_many([self._call_of(call) for call in calls])
         return results
 
+    async def aenqueue_many(
+        self, calls: Iterable[tuple[Iterable[Any], Mapping[str, Any]] | Signature]
+    ) -> list[TaskResult]:
+        """Enqueue many calls as `enqueue_many` does."""
+        return await sync_to_async(self.enqueue_many)(calls)
+
     def _call_of(
         self, call: tuple[Iterable[Any], Mapping[str, Any]] | Signature
     ) -> tuple[DjangoTask, Iterable[Any], Mapping[str, Any]]:
         if not isinstance(call, Signature):
             match call:
-                case args, Mapping() as kwargs:
+                case list() | tuple() as args, Mapping() as kwargs:
                     return self, args, kwargs
+                case args, Mapping() as kwargs if _are_arguments(args):
+                    return self, tuple(args), kwargs
             raise TypeError(f"Expected a call to be (args, kwargs) or a Signature, got {call!r}.")
         if call.task.backend != self.backend:
             raise InvalidTask(
@@ -191,6 +200,20 @@ class Task(Operators, KnownOptions):
                 f".using(backend={self.backend!r}), or enqueue it by itself."
             )
         return call.task, call.args, call.kwargs
+
+
+def _are_arguments(value: Any) -> bool:
+    """Tell whether values are those of a call: one text, or a dict, is a call written wrong."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+
+
+def _from_now(delay: timedelta) -> datetime:
+    try:
+        return timezone.now() + delay
+    except OverflowError:
+        raise InvalidTaskOption(
+            f"run_after: expected a timedelta that ends before the year 10000, got {delay!r}."
+        ) from None
 
 
 FIELDS = frozenset(Task.__dataclass_fields__)

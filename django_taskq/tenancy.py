@@ -47,4 +47,7 @@ def check_name(name: object, longest: int) -> str | None:
         return f"expected text of at most {longest} characters, got {name!r}"
     if not name.isprintable():
         return f"expected printable characters only, got {name!r}"
+    # MariaDB and MySQL take it for the same name without it.
+    if name.endswith(" "):
+        return f"expected no space at its end, got {name!r}"
     return None

@@ -337,7 +337,7 @@ def test_what_enqueue_takes_a_worker_can_read(alias: str, depth: int) -> None:
     assert ended(result.id, alias).state in {State.SUCCESSFUL, State.FAILED}
 
 
-@pytest.mark.parametrize("name", ["a\x00b", "\ud800", "a\nb", "x" * 129, "\x1b[2J"])
+@pytest.mark.parametrize("name", ["a\x00b", "\ud800", "a\nb", "x" * 129, "\x1b[2J", "a "])
 def test_names_that_cannot_be_stored_or_shown_are_refused(alias: str, name: str) -> None:
     with others_go_on(alias):
         for option in ("tenant", "queue_name"):
@@ -375,6 +375,16 @@ def test_progress_that_is_no_number_fails_its_job(alias: str, number: str) -> No
     assert ended(result.id, alias).state == State.FAILED
 
 
+@pytest.mark.parametrize("wrong", [("half", None), (1, "two"), (True, None), (None, 2)])
+def test_progress_in_words_is_refused_where_it_is_told(wrong: Any) -> None:
+    nothing: Any = None
+    context = JobContext(
+        task_result=nothing, tenant="", _notepad=nothing, _poke=nothing, _is_stopping=nothing
+    )
+    with pytest.raises(TypeError, match=r"(done|total): expected a number"):
+        context.progress(*wrong)
+
+
 @pytest.mark.parametrize("message", ["\x00", "\ud800", "x" * 100_000, "\x1b[2J"])
 def test_any_message_can_be_told_as_progress(alias: str, message: str) -> None:
     with others_go_on(alias):
@@ -410,5 +420,5 @@ def test_a_time_to_run_that_no_clock_can_hold_is_refused_or_kept(
     with others_go_on(alias):
         try:
             tasks.echo.using(backend=alias, run_after=delay)
-        except OverflowError:
+        except InvalidTaskOption:
             return

@@ -252,6 +252,9 @@ def test_sqlite_without_immediate_transactions_is_a_warning(settings: Any) -> No
 def test_every_message_has_a_hint_and_names_its_alias() -> None:
     broken = [
         checked(OPTIONS={"LEASE": 0}),
+        checked(OPTIONS=[]),
+        checked(QUEUES=None),
+        checked(RETENTION={}),
         checked("a" * 65),
         checked(QUEUES=["a\nb"]),
         checked(OPTIONS={"TENANT": "nonsense"}),
@@ -268,6 +271,24 @@ def test_queues_written_as_text_are_not_taken_for_their_letters() -> None:
     (message,) = checked(QUEUES="emails")
     assert message.id == "django_taskq.E003"
     assert message.hint == "Write ['emails']."
+
+
+@pytest.mark.parametrize("queues", [None, 5])
+def test_queues_that_are_no_list_are_told_of_and_keep_no_check_from_running(queues: Any) -> None:
+    (message,) = checked(QUEUES=queues)
+    assert message.id == "django_taskq.E003"
+    assert repr(queues) in message.msg
+
+
+@pytest.mark.parametrize(
+    ("key", "way_out"), [("MAX_TRIES", "OPTIONS, as MAX_TRIES"), ("OPTION", "BACKEND, QUEUES")]
+)
+def test_a_key_beside_options_is_a_warning(key: str, way_out: str) -> None:
+    (message,) = checked(**{key: 3})
+    assert message.id == "django_taskq.W003"
+    assert repr(key) in message.msg
+    assert message.hint is not None
+    assert way_out in message.hint
 
 
 def test_the_checks_run_where_nothing_else_of_the_project_uses_tasks() -> None:

@@ -10,7 +10,7 @@ from django.tasks import TaskResult, TaskResultStatus, task_backends
 from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
 from django.test import override_settings
 
-from django_taskq import JobCanceled, cancel, get_job, requeue, retry, wait
+from django_taskq import JobCanceled, cancel, chain, get_job, requeue, retry, wait
 from django_taskq.exceptions import JobStateError
 from django_taskq.signals import job_canceled
 from tests.aliases import alias_fixture
@@ -260,11 +260,22 @@ def test_a_copy_of_a_scheduled_job_runs_now(alias: str) -> None:
     assert get_job(result).state == "SCHEDULED"
 
 
-@pytest.mark.parametrize("timeout", [float("inf"), 1e12])
-def test_a_wait_may_last_longer_than_python_can(alias: str, timeout: float) -> None:
+@pytest.mark.parametrize("timeout", [float("inf"), 1e12, timedelta.max, timedelta(seconds=30)])
+def test_a_wait_may_last_longer_than_python_can(alias: str, timeout: float | timedelta) -> None:
     with running(alias):
         result = tasks.echo.using(backend=alias).enqueue(1)
+        run = chain(tasks.echo.s(2)).enqueue(backend=alias)
         assert wait(result, timeout=timeout).return_value == 1
+        assert wait(run, timeout=timeout).results[0].return_value == 2
+
+
+@pytest.mark.parametrize(("timeout", "error"), [("5", TypeError), (float("nan"), ValueError)])
+def test_a_wait_for_what_is_no_time_is_refused(timeout: Any, error: type[Exception]) -> None:
+    result = tasks.echo.using(backend="threads", run_after=timedelta(hours=1)).enqueue(1)
+    run = chain(tasks.echo.using(run_after=timedelta(hours=1))).enqueue(backend="threads")
+    for waited in (result, run):
+        with pytest.raises(error, match="timeout: expected seconds, a timedelta or None, got"):
+            wait(waited, timeout=timeout)
 
 
 def test_wait_takes_no_id_and_says_where_the_result_is() -> None:

@@ -29,10 +29,12 @@ BAD_VALUES = [
     ("tenant", 5),
     ("tenant", "x" * 129),
     ("tenant", "two\nlines"),
+    ("tenant", "acme "),
     ("max_tries", 0),
     ("max_tries", True),
     ("max_tries", "3"),
     ("max_tries", 1.5),
+    ("max_tries", 1_000_000_001),
     ("backoff", "quadratic"),
     ("backoff", -1),
     ("backoff", True),
@@ -62,6 +64,7 @@ BAD_VALUES = [
     ("task_id", "x" * 201),
     ("task_id", "two\nlines"),
     ("task_id", 5),
+    ("task_id", "load "),
     ("on_duplicate", "ignore"),
     ("on_duplicate", "RETURN"),
     ("on_duplicate", True),
@@ -90,6 +93,7 @@ GOOD_VALUES = [
     ("tenant", ""),
     ("tenant", "é" * 128),
     ("max_tries", 1),
+    ("max_tries", 1_000_000_000),
     ("backoff", 0),
     ("backoff", 0.5),
     ("backoff", "exponential"),
@@ -178,7 +182,7 @@ def test_a_refused_option_is_an_invalid_task_and_a_type_error() -> None:
     assert issubclass(InvalidTaskOption, TypeError)
 
 
-@pytest.mark.parametrize("value", ["tomorrow", 5])
+@pytest.mark.parametrize("value", ["tomorrow", 5, timedelta.max])
 def test_a_time_to_run_that_is_no_time_is_refused(value: Any) -> None:
     with pytest.raises(InvalidTask, match="run_after"):
         tasks.echo.using(run_after=value)
@@ -339,7 +343,9 @@ def test_our_tasks_run_on_the_backends_of_django(kind: str) -> None:
             echo.enqueue_many([((1,), {})])
 
 
-@pytest.mark.parametrize("call", [1, (1,), ((1,), [2]), "ab", ((1,), {}, 3)])
+@pytest.mark.parametrize(
+    "call", [1, (1,), ((1,), [2]), "ab", ((1,), {}, 3), (5, {}), ("ab", {}), ({"a": 1}, {})]
+)
 def test_a_call_of_the_wrong_shape_is_shown_with_what_was_expected(alias: str, call: Any) -> None:
     with pytest.raises(TypeError, match=r"Expected a call to be \(args, kwargs\) or a Signature"):
         tasks.echo.using(backend=alias).enqueue_many([call])

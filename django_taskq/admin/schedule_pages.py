@@ -21,6 +21,7 @@ from django_taskq.admin.confirming import confirm, is_confirmed
 from django_taskq.admin.entries import log_changes
 from django_taskq.admin.schedule_actions import ScheduleActions
 from django_taskq.exceptions import InvalidSchedule
+from django_taskq.jobs.wording import counted
 from django_taskq.management.schedule_arguments import local_moment
 from django_taskq.models import Backfill, Schedule, Tick
 from django_taskq.scheduling import backfills, edits
@@ -174,7 +175,9 @@ class SchedulePages(ScheduleActions):
             return confirm(self, request, _("Stop the backfill"), told, [row.name], hidden, back)
         else:
             canceled = backfills.stop(found)
-            log_changes(request, [(row, f"Stopped a backfill, {canceled} jobs canceled.")])
+            log_changes(
+                request, [(row, f"Stopped a backfill, {counted(canceled, 'job')} canceled.")]
+            )
             told = ngettext(
                 "Stopped; %(count)d job canceled, or asked to stop.",
                 "Stopped; %(count)d jobs canceled, or asked to stop.",

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import Task as DjangoTask
 from django.tasks.base import TaskResult, TaskResultStatus
-from django.tasks.exceptions import TaskResultDoesNotExist
+from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist
 from django.tasks.signals import task_enqueued
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -86,9 +86,13 @@ class TaskqBackend(BaseTaskBackend):
     needs_worker: ClassVar[bool]
 
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
-        super().__init__(alias, params)
         # Django keeps a set, in which one name has fallen apart into its letters.
-        self.given_queues = params.get("QUEUES")
+        self.given_queues = params.get("QUEUES", [])
+        self.given_keys = tuple(params)
+        if not isinstance(self.given_queues, Iterable):
+            # The checks tell of it; an error here would keep all of them from running.
+            params = {**params, "QUEUES": []}
+        super().__init__(alias, params)
         self._molds: dict[int, Mold] = {}
         self._store: Store | None = None
         self._store_pid = 0
@@ -116,6 +120,11 @@ class TaskqBackend(BaseTaskBackend):
 
     def validate_task(self, task: DjangoTask) -> None:
         """Check a task against this backend. Raise InvalidTask."""
+        if self.queues and task.queue_name not in self.queues:
+            raise InvalidTask(
+                f"Queue {task.queue_name!r} is not valid for backend. Expected one of the QUEUES "
+                f"of TASKS[{self.alias!r}]: {', '.join(map(repr, sorted(self.queues)))}."
+            )
         super().validate_task(task)
         validate_options(task, stacks_of(self.alias))
 

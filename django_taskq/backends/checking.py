@@ -1,6 +1,6 @@
 """System checks of one alias: ids, messages, hints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Error, Warning
@@ -18,6 +18,8 @@ from django_taskq.tenancy import check_name
 if TYPE_CHECKING:
     from django_taskq.backends.base import TaskqBackend
 
+# What an entry of TASKS has.
+KEYS = ("BACKEND", "QUEUES", "OPTIONS")
 LONGEST_ALIAS = 64
 LONGEST_QUEUE = 128
 
@@ -49,6 +51,16 @@ def _check_names(backend: "TaskqBackend") -> Iterator[CheckMessage]:
             f"Expected an alias of at most {LONGEST_ALIAS} printable characters.",
             "Give the entry a shorter name.",
         )  # fmt: skip
+    for key in backend.given_keys:
+        if key not in KEYS:
+            yield _unknown_key(backend, key)
+    if not isinstance(backend.given_queues, Iterable):
+        yield _error(
+            "E003", backend.alias,
+            f"Expected QUEUES to be a list of names, got {backend.given_queues!r}.",
+            "Write [] for any queue, or leave it out for 'default' alone.",
+        )  # fmt: skip
+        return
     if isinstance(backend.given_queues, str):
         yield _error(
             "E003", backend.alias,
@@ -60,6 +72,18 @@ def _check_names(backend: "TaskqBackend") -> Iterator[CheckMessage]:
         wrong = check_name(queue, LONGEST_QUEUE) if queue else "expected a name, got ''"
         if wrong:
             yield _error("E003", backend.alias, f"QUEUES: {wrong}.", "Correct the queue's name.")
+
+
+def _unknown_key(backend: "TaskqBackend", key: Any) -> CheckMessage:
+    """Return a warning alone: another package may read what neither Django nor we do."""
+    hint = f"Remove it, or use one of {', '.join(KEYS)}."
+    if str(key).upper() in backend.readers:
+        hint = f"Put it into OPTIONS, as {str(key).upper()}."
+    return Warning(
+        f"TASKS[{backend.alias!r}]: {key!r} is not a key of an entry, and nothing reads it.",
+        hint=hint,
+        id="django_taskq.W003",
+    )
 
 
 def _check_tenant(alias: str, options: Options) -> Iterator[CheckMessage]:

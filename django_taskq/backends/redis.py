@@ -14,6 +14,7 @@ from django_taskq.backends.redis_client import client_of, quick_client_of
 from django_taskq.options import REDIS, Options
 from django_taskq.stores.base import Store
 from django_taskq.stores.registry import registry
+from django_taskq.stores.rows_alone import are_alone
 
 
 class RedisBackend(TaskqBackend):
@@ -49,6 +50,8 @@ class RedisBackend(TaskqBackend):
                 f"TASKS[{self.alias!r}]: jobs that have ended in Redis are kept in the models of "
                 "django_taskq. Add 'django_taskq' to INSTALLED_APPS and run manage.py migrate."
             )
+        if self.settings.durable and are_alone():
+            return open_rows_alone(self.alias, self.settings)
         return registry.get(self.alias, open_redis_store, self.settings)
 
 
@@ -77,3 +80,10 @@ def open_redis_store(alias: str, options: Options) -> Store:
         alias, options, client=client, quick_client=quick_client, archive=rows, rules=rules
     )
     return DurableStore(alias, options, rows=rows, line=line)
+
+
+def open_rows_alone(alias: str, options: Options) -> Store:
+    """Return the store that hands out the rows of a durable alias by itself, as tests need it."""
+    from django_taskq.stores.database import DatabaseStore
+
+    return registry.get(alias, DatabaseStore, options)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from django_taskq.stores.durable import breaker
@@ -27,7 +28,8 @@ def client_of(cache_alias: str) -> Any:
         client = get_redis_connection(cache_alias)
     except NotImplementedError as error:
         raise ImproperlyConfigured(
-            f"Expected CACHES[{cache_alias!r}] to be of django_redis.cache.RedisCache: {error}"
+            f"Expected CACHES[{cache_alias!r}] to be of django_redis.cache.RedisCache, got "
+            f"{settings.CACHES[cache_alias]['BACKEND']!r}."
         ) from error
     if client.connection_pool.connection_kwargs.get("decode_responses"):
         raise ImproperlyConfigured(

@@ -8,6 +8,8 @@ type BackoffRule = str | float | Sequence[float] | Callable[[BaseException, Any]
 LONGEST = 3600.0
 JITTER = 0.2
 
+# What fits into the column of every database.
+MOST_TRIES = 1_000_000_000
 # Ten years: whatever a function answers, the moment must exist on the store's calendar.
 FURTHEST = 10 * 365 * 86_400.0
 

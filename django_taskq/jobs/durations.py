@@ -1,6 +1,8 @@
 """Durations as people write them: seconds, or a timedelta."""
 
+import math
 from datetime import timedelta
+from threading import TIMEOUT_MAX
 
 from django.utils import formats
 from django.utils.translation import gettext as _
@@ -41,3 +43,18 @@ def check_duration(value: object) -> str | None:
     if (is_number or isinstance(value, timedelta)) and 0 < in_seconds(value) <= LONGEST:  # type: ignore[arg-type]
         return None
     return f"expected seconds (or a timedelta) above 0 and of at most 30 days, got {value!r}"
+
+
+def seconds_to_wait(timeout: float | timedelta | None) -> float | None:
+    """Return a timeout in seconds, None for one longer than Python can wait, and than anybody does.
+
+    Raise TypeError or ValueError for what is no timeout.
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float | timedelta):
+        raise TypeError(f"timeout: expected seconds, a timedelta or None, got {timeout!r}.")
+    seconds = in_seconds(timeout)
+    if math.isnan(seconds):
+        raise ValueError(f"timeout: expected seconds, a timedelta or None, got {timeout!r}.")
+    return None if seconds > TIMEOUT_MAX else seconds

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -80,6 +81,13 @@ def encode(value: Any, what: str) -> str:
         return "".join(_pieces(normalize(value, what), False))
     except RecursionError:
         raise ValueError(f"{what} is nested too deeply, or contains itself.") from None
+    except ValueError as error:
+        if "set_int_max_str_digits" not in str(error):
+            raise
+        most = sys.get_int_max_str_digits()
+        raise ValueError(
+            f"Expected whole numbers of at most {most} digits in {what}, got one with more."
+        ) from None
 
 
 def decode(text: str) -> Any:

@@ -13,10 +13,11 @@ from django.tasks import task_backends
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from django_taskq.control import durable_aliases
+from django_taskq.control import database_of, durable_aliases
 from django_taskq.jobs import payload
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.tenants import Tenants
+from django_taskq.missing_tables import explain_error
 from django_taskq.named_pools import ALL
 from django_taskq.stores.failures import failures
 from django_taskq.tenancy import check_tenant
@@ -101,7 +102,11 @@ def store_errors() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, failures()):
             raise
-        raise CommandError(f"The store cannot do it: {told(error)}", returncode=CANNOT) from error
+        databases = {database_of(alias) for alias in durable_aliases()}
+        missing = explain_error(sorted(databases))
+        raise CommandError(
+            missing or f"The store cannot do it: {told(error)}", returncode=CANNOT
+        ) from error
 
 
 def write_file(option: str, path: Path, text: str) -> None:
@@ -119,6 +124,14 @@ def job_id(text: str) -> str:
     id = parse_id(text)
     if id is None:
         raise ArgumentTypeError(f"expected the id of a job (a UUID), got {text!r}")
+    return id
+
+
+def run_id(text: str) -> str:
+    """Read the id of a run of a pipeline."""
+    id = parse_id(text)
+    if id is None:
+        raise ArgumentTypeError(f"expected the id of a run (a UUID), got {text!r}")
     return id
 
 

@@ -63,7 +63,7 @@ class BackfillingCommand(SchedulingCommand):
                     backfills.stop(each)
         if options["format"] == "json":
             self.write_json([_value_of(each) for each in found])
-        elif found:
+        else:
             self.write(tables.table(COLUMNS, map(_line_of, found)))
 
     def _begun(self, row: Schedule, options: dict[str, Any]) -> Backfill:

@@ -9,7 +9,7 @@ from django.tasks.base import Task as DjangoTask
 
 from django_taskq.context import JobContext
 from django_taskq.exceptions import RetryError
-from django_taskq.jobs.backoff import FURTHEST, BackoffRule, check_backoff, delay_of
+from django_taskq.jobs.backoff import FURTHEST, MOST_TRIES, BackoffRule, check_backoff, delay_of
 from django_taskq.middleware.base import Middleware, Rule
 
 
@@ -30,9 +30,10 @@ class FailedTry(NamedTuple):
 
 def check_max_tries(value: Any) -> str | None:
     """Return what is wrong with a number of tries, or None where it can be used."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        return f"expected a whole number of at least 1, got {value!r}"
-    return None
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if is_whole and 1 <= value <= MOST_TRIES:
+        return None
+    return f"expected a whole number from 1 to {MOST_TRIES}, got {value!r}"
 
 
 class MaxTries(Middleware):

@@ -2,6 +2,6 @@
 
 from django_taskq.pipelines.pipeline import Pipeline, chain, group
 from django_taskq.pipelines.results import Results
-from django_taskq.pipelines.run import PipelineRun, get_run
+from django_taskq.pipelines.run import PipelineRun, aget_run, get_run
 
-__all__ = ["Pipeline", "PipelineRun", "Results", "chain", "get_run", "group"]
+__all__ = ["Pipeline", "PipelineRun", "Results", "aget_run", "chain", "get_run", "group"]

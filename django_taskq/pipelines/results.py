@@ -23,6 +23,9 @@ class Results(tuple[TaskResult, ...]):  # noqa: SLOT001
         made.names = tuple(name for name, _ in listed)
         return made
 
+    def __reduce__(self) -> Any:
+        return type(self), (list(zip(self.names, self, strict=True)),)
+
     @overload  # type: ignore[override]
     def __getitem__(self, place: int | str) -> TaskResult: ...
     @overload

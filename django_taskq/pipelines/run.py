@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from time import monotonic
 
+from asgiref.sync import sync_to_async
 from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
 
 from django_taskq import control
 from django_taskq.exceptions import InvalidPipeline, RunDoesNotExist, WaitTimeout
+from django_taskq.jobs.durations import seconds_to_wait
 from django_taskq.jobs.graph import Graph
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.record import JobRecord
@@ -56,20 +58,22 @@ class PipelineRun:
         self._jobs = jobs
         self.results = Results((name_of(record), result_of(record)) for record in jobs.records)
 
-    def wait(self, timeout: float | None = None) -> "PipelineRun":
+    def wait(self, timeout: control.Timeout = None) -> "PipelineRun":
         """Block until the run is finished; refresh it and return it.
 
-        Raise WaitTimeout when the seconds are over, RunDoesNotExist where its jobs are gone.
+        `timeout` is in seconds or a timedelta, None or infinity waits for ever. Raise WaitTimeout
+        when it is over, RunDoesNotExist where the jobs are gone.
         """
         store = control.store_of(self.backend)
-        deadline = None if timeout is None else monotonic() + timeout
+        seconds = seconds_to_wait(timeout)
+        deadline = None if seconds is None else monotonic() + seconds
         while True:
             self.refresh()
             if self.is_finished:
                 return self
             left = None if deadline is None else deadline - monotonic()
             if left is not None and left <= 0:
-                raise WaitTimeout(f"Run {self.id} has not ended within {timeout} seconds.")
+                raise WaitTimeout(f"Run {self.id} has not ended within {seconds} seconds.")
             awaited = [record.id for record in self._read() if _is_open(record)]
             store.wait_ended(awaited[-MOST_AWAITED:], left)
 
@@ -114,6 +118,26 @@ class PipelineRun:
             )
         return get_run(enqueue_again(self, node, has_downstream=downstream), self.backend)
 
+    async def arefresh(self) -> None:
+        """Read the jobs of the run anew as `refresh` does."""
+        await sync_to_async(self.refresh)()
+
+    async def acancel(self) -> int:
+        """Cancel the run as `cancel` does."""
+        return await sync_to_async(self.cancel)()
+
+    async def aretry_failed(self) -> int:
+        """Run what failed again as `retry_failed` does."""
+        return await sync_to_async(self.retry_failed)()
+
+    async def arerun(self, node: str, *, downstream: bool = True) -> "PipelineRun":
+        """Enqueue a step once more as `rerun` does."""
+        return await sync_to_async(self.rerun)(node, downstream=downstream)
+
+    async def agraph(self) -> RunGraph:
+        """Return the graph of the run as `graph` does."""
+        return await sync_to_async(self.graph)()
+
     def graph(self) -> RunGraph:
         """Return the steps and what waits for what, as data, as of the last refresh."""
         if self._jobs is None:
@@ -140,6 +164,11 @@ def get_run(id: str, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> PipelineRun:
     run = PipelineRun(parsed, backend, Results(()))
     run.refresh()
     return run
+
+
+async def aget_run(id: str, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> PipelineRun:
+    """Return a run by its id as `get_run` does."""
+    return await sync_to_async(get_run)(id, backend)
 
 
 def _is_open(record: JobRecord) -> bool:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from django_taskq.models import Schedule
 from django_taskq.models.schedule import Catchup
-from django_taskq.scheduling.timing import Timing, make_timing
+from django_taskq.scheduling.timing import Timing
+from django_taskq.scheduling.timings import make_timing
 from django_taskq.stores.database.clock import aware
 
 # When the oldest tick that is due is later than this, nobody was there to fire it: it was missed,

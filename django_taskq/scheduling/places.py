@@ -53,5 +53,5 @@ def place_of(store: Store) -> Place:
     if isinstance(store, DatabaseStore):
         return store.place
     database = database_of(store.alias)
-    begin = vendor_of(database).begin
-    return Place(database, store.alias, store.options, StoreClock(store), begin)
+    vendor, clock = vendor_of(database), StoreClock(store)
+    return Place(database, store.alias, store.options, clock, vendor.begin, vendor.among)

@@ -28,6 +28,11 @@ def ticks_before(
     return [(tick, states.get(tick.job_id)) for tick in ticks]
 
 
+def state_after(row: Schedule, tick: Tick) -> str | None:
+    """Return the state of a tick's job, None where there is none any more."""
+    return None if tick.job_id is None else _states(row.backend, [tick.job_id]).get(tick.job_id)
+
+
 def _states(alias: str, ids: list[UUID]) -> dict[UUID | None, str]:
     if not ids:
         return {}

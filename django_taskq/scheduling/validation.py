@@ -13,7 +13,8 @@ from django_taskq.scheduling.call_faults import find_call_faults
 from django_taskq.scheduling.clocks import instant_of, parse_timezone
 from django_taskq.scheduling.columns import LARGEST_CATCHUP, MOMENTS, columns_of, read_catchup
 from django_taskq.scheduling.definition import WHEN, Definition, Fault
-from django_taskq.scheduling.timing import Timing, make_timing
+from django_taskq.scheduling.timing import Timing
+from django_taskq.scheduling.timings import make_timing
 from django_taskq.tenancy import check_name
 
 LONGEST_NAME = 200

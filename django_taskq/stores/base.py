@@ -55,6 +55,7 @@ class Store(Figures, ABC):
     `is_transactional` says that an insert is part of the transaction in which it is made, on the
     database of the job rows; a store that is not takes a spec with an id that it has as done.
     `has_edges` says that jobs may wait for others, and so that there are pipelines.
+    `rings_for_room` says that whoever is armed is rung for an end that lets another job start.
     `outages` are the errors that pass by themselves once what the store stands on answers again.
     `xcoms` are the values that jobs hand to one another, `falls` the jobs that this process has
     canceled for what they waited for: they are of no verb's answer.
@@ -64,6 +65,7 @@ class Store(Figures, ABC):
     has_rows: ClassVar[bool] = False
     is_transactional: ClassVar[bool] = False
     has_edges: ClassVar[bool] = True
+    rings_for_room: bool = False
     outages: tuple[type[Exception], ...] = (OperationalError, InterfaceError)
     xcoms: XComs
 

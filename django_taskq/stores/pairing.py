@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django_taskq.jobs.fence import Fence
 from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.upkeep import Reaped
 from django_taskq.stores.base import Store
@@ -72,6 +73,12 @@ class Rows(Store):
     @abstractmethod
     def is_in_transaction(self) -> bool:
         """Whether the calling thread has a transaction open."""
+
+    @abstractmethod
+    def insert_handed(self, specs: Sequence[JobSpec]) -> tuple[list[Inserted], list[HandedJob]]:
+        """Store jobs as `insert` does; return all of them beside, as they are handed over, or none
+        where that is not known without a look at their rows.
+        """
 
     @abstractmethod
     def on_moved(self, call: Callable[[Sequence[int]], None]) -> None:

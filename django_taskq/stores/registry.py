@@ -48,6 +48,13 @@ class Registry:
             self._entries.append((alias, make, options, made))
             return made
 
+    def has(self, alias: str) -> bool:
+        """Tell whether this process keeps an entry of an alias."""
+        if self._pid != os.getpid():
+            return False
+        with self._lock:
+            return any(known == alias for known, *_ in self._entries)
+
     def close(self) -> None:
         """Close every entry; the next `get` makes new ones."""
         if self._pid != os.getpid():

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from django_taskq.testing import expectations, runs, time
 from django_taskq.testing.inline import inline
 from django_taskq.testing.pools import held
+from django_taskq.testing.redis import own_redis
 
 
 class Taskq:
@@ -22,6 +23,9 @@ class Taskq:
 
 @contextmanager
 def under_test(*, is_inline: bool) -> Iterator[Taskq]:
-    """Hold all pools, or have enqueue run jobs at once; all stores go by this process's clock."""
-    with time.process_clock(), inline() if is_inline else held():
+    """Hold all pools, or have enqueue run jobs at once; all stores go by this process's clock.
+
+    Durable jobs that Redis hands out are plain rows meanwhile, others have a PREFIX of their own.
+    """
+    with time.process_clock(), inline() if is_inline else held(), own_redis():
         yield Taskq()

@@ -15,11 +15,11 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.tasks import TaskResult, task_backends
 
 from django_taskq.backends.pool import PoolBackend
-from django_taskq.control import store_of
 from django_taskq.exceptions import TaskqError
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.outcome import Verdict
 from django_taskq.jobs.workers import Pulse
+from django_taskq.testing.claiming import store_to_claim_from
 from django_taskq.testing.transactions import InTestTransaction
 from django_taskq.worker.calls import Calls
 from django_taskq.worker.cancels import Cancels
@@ -49,7 +49,7 @@ class CallersWorker:
 
     def __init__(self, alias: str, queues: Sequence[str] | None = None) -> None:
         self._alias = alias
-        self._store = store_of(alias)
+        self._store = store_to_claim_from(alias)
         _refuse_unheld(alias)
         self._settings = WorkerSettings(
             name=f"testing:{os.getpid()}",

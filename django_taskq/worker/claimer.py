@@ -19,12 +19,14 @@ class Claimer:
 
     `is_drained` says of the last claim that there was nothing to take and nothing in hand, and
     that no limit which opens by itself was in the way. `is_cramped` says that it may have found
-    more had more slots been free: what is limited, or stolen, is not handed out ahead.
+    more had more slots been free: what is limited, or stolen, is not handed out ahead. `has_all`
+    says that it has taken jobs, and all that there were.
     """
 
     def __init__(self, store: Store, settings: WorkerSettings, crew: Crew) -> None:
         self.is_drained = False
         self.is_cramped = False
+        self.has_all = False
         self.is_retiring = False
         self._store = store
         self._settings = settings
@@ -56,7 +58,9 @@ class Claimer:
             self._crew.learn_claim(monotonic() - began)
         self._claimed += len(claims)
         self.is_cramped = (request.free or 0) <= len(claims) < room
-        self.is_drained = had_none and not claims and not self.is_held_back(worker_id)
+        is_held_back = self.is_held_back(worker_id)
+        self.has_all = 0 < len(claims) < room and not (self.is_cramped or is_held_back)
+        self.is_drained = had_none and not claims and not is_held_back
         return claims
 
     def heir(self, worker_id: str) -> ClaimRequest | None:

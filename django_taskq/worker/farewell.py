@@ -30,10 +30,11 @@ class Farewell:
         self._hurry = hurry
 
     def release_line(self, worker_id: str) -> None:
-        """Give back what has not started."""
+        """Give back what has not started, and what came in the last sleep."""
         fences = self._crew.take_back()
         if fences:
             self._try(lambda: self._crew.give_back(worker_id, fences))
+        self._try(lambda: self._release_strangers(worker_id))
 
     def wait_for_running(self, until: float) -> None:
         """Wait for what runs, until a moment of the monotonic clock."""
@@ -53,6 +54,11 @@ class Farewell:
         """Take the worker out of its store, with all that it still holds there."""
         self._try(lambda: self._crew.give_back(worker_id, self._store.held(worker_id)))
         self._try(lambda: self._store.forget(worker_id))
+
+    def _release_strangers(self, worker_id: str) -> int:
+        with self._crew.relay_lock:
+            strangers = self._crew.strangers(self._store.held(worker_id))
+            return self._crew.give_back(worker_id, strangers) if strangers else 0
 
     def _try(self, give_back: Callable[[], int]) -> None:
         """Give jobs back; when the store does not answer, their lease runs out."""

@@ -11,13 +11,18 @@ from django_taskq.worker.settings import WorkerSettings
 BUSY_BEFORE_DISARM = 0.1
 # Seconds by which a sleep may end before its time though nothing has come.
 GRAIN = 0.002
+# Seconds after which work comes slowly enough to sleep behind each job, and for how long at most
+# before the look for what else there is: by then a short job and its end are out of the way.
+QUIET = 0.005
+NAP = 0.01
 
 
 class Idleness:
     """Arms a worker, lets it look once more, and sleeps. Used by the worker's loop alone.
 
     `poke_upkeep` has the upkeep look now for jobs that are due. `is_resting` tells whether the loop
-    sleeps, after a claim that has found nothing.
+    sleeps, after a claim that has left nothing, `is_left_alone` whether the store rings for all
+    that could change that.
     """
 
     def __init__(
@@ -31,12 +36,19 @@ class Idleness:
         self._wakeup = wakeup
         self._poke_upkeep = poke_upkeep
         # One that is to end with its work must see each job end.
-        has_end = settings.is_burst or settings.max_jobs is not None
-        self._is_served = store.is_local and not has_end
+        self._has_end = settings.is_burst or settings.max_jobs is not None
+        self._is_served = store.is_local and not self._has_end
+        self._is_rung = store.rings_for_room and not self._has_end
         self.is_resting = False
         self._is_armed = False
         self._was_woken = False
+        self._is_quiet = False
         self._busy_since: float | None = None
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the loop sleeps and needs no word of jobs that end."""
+        return self.is_resting and self._is_rung
 
     def take_wakeup(self) -> None:
         """Lower the flag, and remember whether it was up."""
@@ -56,6 +68,18 @@ class Idleness:
         # A job stored between the last claim and the arming wakes nobody: claim once more.
         self._store.arm(worker_id)
         self._is_armed = self._was_woken = True
+
+    def nap(self, worker_id: str, pause: float) -> None:
+        """Sleep a little behind jobs that were all there were, but for a busy worker.
+
+        Each look for more competes with these jobs for the interpreter, and whoever brings more
+        rings. What rang may have brought what is due later too, so the upkeep is to look still.
+        """
+        if not self._is_armed or not self._is_quiet or self._has_end:
+            return
+        self._busy_since = None
+        self._sleep(worker_id, min(pause, NAP))
+        self._was_woken = True
 
     def end(self, worker_id: str) -> None:
         """Ask for no wake-ups once busy for a while, but not for each job of a quiet hour."""
@@ -78,4 +102,6 @@ class Idleness:
                 self._store.wait(worker_id, self._wakeup, pause)
         finally:
             self.is_resting = False
-        self._was_woken = monotonic() - began < pause - GRAIN
+        slept = monotonic() - began
+        self._was_woken = slept < pause - GRAIN
+        self._is_quiet = slept > QUIET

@@ -2,9 +2,11 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from time import monotonic
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
+from django_taskq.jobs.wording import counted
 from django_taskq.jobs.workers import LeaseLost, Pulse
 from django_taskq.middleware.registry import stacks_of
 from django_taskq.signals import worker_started, worker_stopped
@@ -141,6 +143,8 @@ class Worker:
     def retire(self) -> None:
         """Take no more jobs and end with the last that runs, however long it takes."""
         self._claimer.is_retiring = True
+        # A job may have come in its sleep.
+        self._is_unsure = True
         self._wakeup.set()
 
     def stop(self) -> None:
@@ -198,8 +202,10 @@ class Worker:
             elif claims := self._claim(room):
                 self._idleness.end(self.worker_id)
                 self._crew.take(claims)
+                if self._claimer.has_all:
+                    self._rest(self._idleness.nap)
             elif not self._is_done():
-                self._idle()
+                self._rest(self._idleness.rest)
             self.progressed = monotonic()
             self._backoff.clear()
         except LeaseLost:
@@ -222,10 +228,10 @@ class Worker:
         self._sleeps_for(pause)
         self._wakeup.wait(pause)
 
-    def _idle(self) -> None:
+    def _rest(self, sleep: Callable[[str, float], None]) -> None:
         pause = self._pause(self._claimer.pause(self.worker_id))
         self._sleeps_for(pause)
-        self._idleness.rest(self.worker_id, pause)
+        sleep(self.worker_id, pause)
 
     def _sleeps_for(self, pause: float) -> None:
         """Note that the loop may sleep now; until that is over it counts as advancing."""
@@ -265,6 +271,8 @@ class Worker:
             return
         # Before the look: what is dropped from now on needs another one.
         self._is_unsure = False
+        # A store that put jobs into the hand of a sleeper puts none there from now on.
+        self._idleness.forget_arming()
         with self._crew.relay_lock:
             strangers = self._crew.strangers(self.store.held(self.worker_id))
             if strangers:
@@ -278,8 +286,9 @@ class Worker:
         # A loop that is served in its sleep has seen that nothing is ready: room changes nothing,
         # unless there may be jobs that are handed out for a free slot alone. One that rests hears
         # of it once the end that made the room is written, for that may free jobs.
+        idleness = self._idleness
         is_served = self._wakeup.is_asleep
-        is_told_later = self._idleness.is_resting and self._crew.is_writing
+        is_told_later = idleness.is_left_alone or (idleness.is_resting and self._crew.is_writing)
         if self._claimer.is_cramped or not (is_served or is_told_later):
             self._wakeup.set()
 
@@ -345,8 +354,9 @@ class Worker:
 
     def _report_stop(self) -> None:
         logger.info(
-            "Worker %s stopped: %d attempts done, %d jobs given back, %d late results refused.",
-            self.worker_id, self.done, self.released, self._crew.late,
+            "Worker %s stopped: %s done, %s given back, %s refused.",
+            self.worker_id, counted(self.done, "attempt"), counted(self.released, "job"),
+            counted(self._crew.late, "late result"),
         )  # fmt: skip
         worker_stopped.send_robust(
             self._sender,

@@ -33,7 +33,7 @@ from django_taskq.stores.base import Store
 from django_taskq.stores.wakeup import Wakeup
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.growth import grow, grows
-from django_taskq.worker.loop import Backoff
+from django_taskq.worker.loop import Backoff, told
 from django_taskq.worker.outcomes import describe
 from django_taskq.worker.reports import report_canceled, report_finished, report_lost
 from django_taskq.worker.run import Ended
@@ -310,8 +310,8 @@ class ThreadedWriter:
             except Exception as error:
                 if backoff.is_clear:
                     logger.warning(
-                        "%d results wait in memory, since they could not be written: %s: %s",
-                        len(batch), type(error).__name__, str(error).strip(),
+                        "Results that wait in memory, since they could not be written: %d. %s",
+                        len(batch), told(error),
                     )  # fmt: skip
                 drop_connections()
                 Wakeup().wait(backoff.next_pause())

@@ -105,7 +105,7 @@ def test_good_options_are_taken() -> None:
     ("cache", "told"),
     [
         ("nowhere", "which CACHES has not"),
-        ("default", "django_redis.cache.RedisCache"),
+        ("default", "django_redis.cache.RedisCache, got 'django.core.cache.backends."),
         ("text", "decode_responses"),
     ],
 )

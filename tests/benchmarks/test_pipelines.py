@@ -20,13 +20,13 @@ from django_taskq import chain, group
 from django_taskq.control import store_of
 from django_taskq.jobs.states import State
 from django_taskq.pipelines import PipelineRun
-from tests.aliases import alias_fixture, with_options
+from tests.aliases import ON_BOTH, alias_fixture, database_of, with_options
 from tests.deadlines import wait_until
 from tests.pipelines import steps
 from tests.running import is_durable, worker_for
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
-alias = alias_fixture()
+alias = alias_fixture(ON_BOTH)
 
 LONGEST = 300.0
 # Seconds between two looks whether the jobs have ended, which is by how much a figure may be off.
@@ -42,7 +42,8 @@ class Took(NamedTuple):
 
 
 def tell(alias: str, figure: str, took: Took, count: int) -> None:
-    kind = settings.DATABASES[alias]["ENGINE"].rpartition(".")[2] if is_durable(alias) else alias
+    has_name = alias in settings.DATABASES
+    kind = settings.DATABASES[alias]["ENGINE"].rpartition(".")[2] if has_name else alias
     own, server = (1000 * each / count for each in (took.own, took.server))
     sys.stdout.write(
         f"\n{figure:32} {kind:12} {took.seconds:8.2f} s {count / took.seconds:10,.0f} /s"
@@ -57,9 +58,9 @@ def now_of(alias: str) -> Took:
 
 def server_time(alias: str) -> float:
     """Return the seconds of processors that the sessions of a PostgreSQL of this host have had."""
-    if not is_durable(alias) or connections[alias].vendor != "postgresql":
+    if not is_durable(alias) or connections[database_of(alias)].vendor != "postgresql":
         return 0.0
-    with connections[alias].cursor() as cursor:
+    with connections[database_of(alias)].cursor() as cursor:
         cursor.execute("SELECT pid FROM pg_stat_activity")
         found = [Path(f"/proc/{pid}/schedstat") for (pid,) in cursor.fetchall()]
     return sum(int(path.read_text().split()[0]) for path in found if path.exists()) / 1e9

@@ -157,3 +157,8 @@ def test_text_that_is_too_long_loses_its_middle_and_says_so() -> None:
 def test_text_that_fits_is_left_alone() -> None:
     assert payload.printable("äöü\n", 4) == "äöü\n"
     assert payload.printable("a\x00b\ud800", 100) == "a\\x00b\\ud800"
+
+
+def test_a_number_with_too_many_digits_is_refused_by_place() -> None:
+    with pytest.raises(ValueError, match=r"whole numbers of at most \d+ digits in the arguments"):
+        payload.encode([10**5000], "the arguments")

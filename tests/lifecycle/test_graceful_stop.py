@@ -89,6 +89,42 @@ def test_jobs_beyond_the_grace_go_back_without_costing_a_try(
     ledger_of(stage, disturbed={worker.pid}).assert_sound()
 
 
+@pytest.mark.parametrize("is_to_all", [False, True])
+@pytest.mark.parametrize("number", [SIGTERM, SIGINT])
+def test_under_the_autoreloader_a_signal_means_the_same(
+    stage: Stage, workers: Workers, number: Signals, is_to_all: bool
+) -> None:
+    worker = workers.start_working("--reload", "--threads", "2", "--grace", "20")
+    ids = stage.enqueue_acked(tasks.work, [(1.5,)] * 2)
+    stage.wait_started(2)
+
+    if is_to_all:
+        os.killpg(worker.pid, number)
+    else:
+        worker.signal(number)
+    assert worker.wait() == 0
+
+    assert {record.state for record in stage.store.get(ids)} == {State.SUCCESSFUL}
+    assert not stage.store.insights().workers
+    assert "Traceback" not in worker.log
+    assert "Done: 2 attempts, 0 jobs given back." in worker.log
+
+
+def test_under_the_autoreloader_a_second_signal_gives_everything_back_at_once(
+    stage: Stage, workers: Workers
+) -> None:
+    gate = stage.path("gate")
+    worker = workers.start_working("--reload", "--threads", "3", "--grace", "60")
+    ids = stage.enqueue_acked(tasks.block, [(str(gate),)] * 3)
+    stage.wait_started(3)
+
+    worker.signal(SIGTERM)
+    worker.wait_for_log("Stopping")
+    worker.signal(SIGTERM)
+    assert worker.wait() == 0
+    assert {record.state for record in stage.store.get(ids)} == {State.READY}
+
+
 def test_a_second_signal_gives_everything_back_at_once(
     stage: Stage, workers: Workers, record_property: Callable[[str, object], None]
 ) -> None:
@@ -150,7 +186,7 @@ def test_a_child_that_gets_the_signal_ends_gracefully_and_is_replaced(
     first = worker.child
     # The signal arrives in the thread of a job, as the kernel may choose any.
     stage.enqueue_acked(tasks.stop_worker, [()])
-    worker.wait_for_log("stopped: 1 attempts done")
+    worker.wait_for_log("stopped: 1 attempt done")
     stage.enqueue_acked(tasks.work, [()])
     stage.wait_all_ended()
 

@@ -230,7 +230,7 @@ def test_a_child_that_is_done_but_does_not_end_is_killed(stage: Stage, workers: 
     assert worker.wait() == 0
 
     assert stage.count(State.SUCCESSFUL) == 1
-    assert "Done: 1 attempts, 0 jobs given back." in worker.log
+    assert "Done: 1 attempt, 0 jobs given back." in worker.log
 
 
 @on_one_database

@@ -56,7 +56,7 @@ def test_a_run_is_shown_with_its_steps_its_jobs_and_its_graph(alias: str) -> Non
 @on_each_database
 def test_a_run_is_retried_canceled_and_run_again_from_a_step(alias: str) -> None:
     made = failed_run(alias)
-    assert pipeline(alias, "retry", made.id).out == f"{made.id} RUNNING: 1 jobs retried\n"
+    assert pipeline(alias, "retry", made.id).out == f"{made.id} RUNNING: 1 job retried\n"
     assert pipeline(alias, "cancel", made.id).out.startswith(f"{made.id} CANCELED: ")
     assert pipeline(alias, "cancel", made.id).status == 1
     again = pipeline(alias, "retry", made.id, "--node", "begin", "--only", "--format", "json").json
@@ -72,3 +72,7 @@ def test_what_is_no_run_is_refused(alias: str) -> None:
     made = failed_run(alias)
     wrong = pipeline(alias, "retry", made.id, "--node", "x")
     assert (wrong.status, "Expected the name of a step, got 'x'" in wrong.err) == (2, True)
+    lone = pipeline(alias, "retry", made.id, "--only")
+    assert (lone.status, "expected --node beside --only, got none" in lone.err) == (2, True)
+    none = pipeline(alias, "show", "x")
+    assert "expected the id of a run (a UUID), got 'x'" in none.err

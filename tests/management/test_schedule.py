@@ -177,6 +177,8 @@ def test_run_makes_a_job_now_and_prints_its_id(alias: str) -> None:
     job = get_job(called.out.strip(), alias)
     assert (job.task, job.args) == (ECHO, "[7]")
     assert Tick.objects.using(database_of(alias)).get().is_by_hand
+    tick = schedule("run", "nightly", "--backend", alias, "--format", "json").json
+    assert (tick["by_hand"], tick["state"]) == (True, "READY")
 
 
 @on_each_database

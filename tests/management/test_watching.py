@@ -69,5 +69,5 @@ def test_what_fails_is_shown_and_drawn_again(interrupted: Interrupted) -> None:
 @on_each_database
 def test_json_is_not_drawn(alias: str) -> None:
     called = call("taskq", "stats", "--watch", "--format", "json", "--backend", alias)
-    assert called.status != 0
+    assert called.status == 2
     assert called.err == "--watch draws for a terminal: leave --format json out."

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from django_taskq.control import store_of
 from django_taskq.models import Schedule, Tick, Worker
+from django_taskq.models.schedule import Backfill
 from django_taskq.questions import MOST_OPEN
 from django_taskq.worker.tally import Tally
 from django_taskq.worker.upkeep import Upkeep
@@ -141,6 +142,14 @@ def test_schedules_that_nobody_decides_are_overdue(alias: str) -> None:
     ]:
         at = now - timedelta(minutes=minutes)
         ticks.create(schedule=schedule, due_at=at, decision=decision, late=late, decided_at=at)
+    # A backfill fires what was due long ago: that is no lateness.
+    filled = Backfill.objects.using(alias).create(
+        schedule=schedule, from_at=now, until_at=now, created_at=now
+    )
+    ticks.create(
+        schedule=schedule, due_at=now - timedelta(days=9), decision="fired", late=777_600,
+        decided_at=now, backfill=filled,
+    )  # fmt: skip
     page = scrape(alias)
     overdue = page.value("taskq_schedule_overdue_seconds", backend=alias)
     assert overdue is not None

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from django_taskq.exceptions import InvalidSchedule, TaskqError
 from django_taskq.scheduling.interval import parse_every
 from django_taskq.scheduling.jitter import jitter_of
-from django_taskq.scheduling.timing import Timing, make_timing
+from django_taskq.scheduling.timing import Timing
+from django_taskq.scheduling.timings import make_timing
 from tests.scheduling.wall import SPOKEN, utc
 
 ZONES = ["UTC", "Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]

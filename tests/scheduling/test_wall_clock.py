@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from django_taskq.scheduling.timing import make_timing
+from django_taskq.scheduling.timings import make_timing
 from tests.scheduling.wall import SPOKEN, Minute, changes_of, is_due, minutes_of, utc
 
 # A zone, and a year in which its clocks were changed in an uncommon way, or as each year.

@@ -145,6 +145,18 @@ def test_a_worker_is_cramped_when_more_free_slots_might_have_got_it_more(
     assert claimer.is_cramped is is_cramped
 
 
+@pytest.mark.parametrize(
+    ("ready", "opens_in", "has_all"),
+    [(0, None, False), (3, None, True), (3, 0.5, False), (4, None, False), (10, None, False)],
+)
+def test_a_claim_has_all_when_it_got_less_than_it_asked_for_and_nothing_is_held_back(
+    ready: int, opens_in: float | None, has_all: bool
+) -> None:
+    claimer = claimer_of(Counter(opens_in, ready))
+    claimer.claim(ME, 10)
+    assert claimer.has_all is has_all
+
+
 def test_what_a_finish_frees_is_taken_for_slots_that_are_free() -> None:
     heir = claimer_of(Counter(), startable=3, queues=("q",)).heir(ME)
     assert heir is not None

@@ -119,7 +119,7 @@ class Command(CancelingCommand):
         found = control.find(wanted, arguments.wanted_aliases(options["backends"]))
         if options["format"] == "json":
             self.write_json([jobs.summary_of(record) for record in found])
-        elif found:
+        else:
             self.write(tables.table(jobs.COLUMNS, map(jobs.row_of, found)))
 
     def _show(self, options: dict[str, Any]) -> None:

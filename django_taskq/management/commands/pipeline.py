@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 
 from django_taskq.exceptions import InvalidPipeline
 from django_taskq.jobs.filters import RunFilter
+from django_taskq.jobs.wording import counted
 from django_taskq.management import arguments, runs, tables
 from django_taskq.management.arguments import CANNOT, WRONG
 from django_taskq.management.printing import PrintingCommand
@@ -31,7 +32,7 @@ class Command(PrintingCommand):
         arguments.add_format(listed)
         for verb, what in _VERBS.items():
             named = verbs.add_parser(verb, help=what)
-            named.add_argument("run", type=arguments.job_id, metavar="RUN", help="The id of a run.")
+            named.add_argument("run", type=arguments.run_id, metavar="RUN", help="The id of a run.")
             if verb == "show":
                 named.add_argument(
                     "--graph", choices=("dot", "mermaid"),
@@ -60,7 +61,7 @@ class Command(PrintingCommand):
         found = find_runs(wanted, arguments.wanted_aliases(options["backends"]))
         if options["format"] == "json":
             self.write_json([runs.summary_of(run) for run in found])
-        elif found:
+        else:
             self.write(tables.table(runs.COLUMNS, map(runs.row_of, found)))
 
     def _show(self, options: dict[str, Any]) -> None:
@@ -74,6 +75,11 @@ class Command(PrintingCommand):
 
     def _retry(self, options: dict[str, Any]) -> None:
         run = self._located(options)
+        if options["only"] and options["node"] is None:
+            raise CommandError(
+                "retry: expected --node beside --only, got none. Name the step that is to run.",
+                returncode=WRONG,
+            )
         if options["node"] is not None:
             try:
                 again = run.rerun(options["node"], downstream=not options["only"])
@@ -105,7 +111,7 @@ class Command(PrintingCommand):
         if options["format"] == "json":
             self.write_json({"id": run.id, "status": str(run.status), verb: count})
         else:
-            self.write(f"{run.id} {run.status}: {count} jobs {verb}")
+            self.write(f"{run.id} {run.status}: {counted(count, 'job')} {verb}")
 
 
 _VERBS = {

@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.tasks import task_backends
-from django.utils import autoreload
 
+from django_taskq.jobs.wording import counted
 from django_taskq.management.arguments import (
     CANNOT,
     names,
@@ -19,6 +19,7 @@ from django_taskq.management.arguments import (
     whole_number,
 )
 from django_taskq.management.plans import plans_of
+from django_taskq.management.reloading import run_with_reloader
 from django_taskq.options import LONGEST_SECONDS
 from django_taskq.tenancy import check_name
 from django_taskq.worker.logs import show_logs
@@ -175,27 +176,23 @@ class Command(BaseCommand):
         plans = plans_of(options)
         # Before the autoreloader, which after an error would wait for the code to change.
         _refuse_obstacles(plans, options)
-        if options["burst"]:
-            self._run(plans, options)
-            return
         wants_reload = settings.DEBUG if options["reload"] is None else options["reload"]
-        if wants_reload:
-            # Beside the reloader's own thread a fork could copy a lock that it holds.
-            options["start_method"] = options["start_method"] or "spawn"
-            autoreload.run_with_reloader(self._run, plans, options)
-        else:
-            self._run(plans, options)
+        self._run(plans, options, wants_reload=wants_reload and not options["burst"])
 
-    def _run(self, plans: tuple[Plan, ...], options: dict[str, Any]) -> None:
+    def _run(self, plans: tuple[Plan, ...], options: dict[str, Any], *, wants_reload: bool) -> None:
         max_memory = options["max_memory"] and options["max_memory"] * 1_000_000
         orders = Orders(plans, max_memory, options["verbosity"])
         backends: Any = task_backends
         leases = {plan.alias: backends[plan.alias].settings.lease for plan in plans}
-        supervisor = Supervisor(
-            orders, leases, options["processes"], options["start_method"] or _start_method()
-        )
-        supervisor.run()
+        # Beside the reloader's own thread a fork could copy a lock that it holds.
+        method = options["start_method"] or ("spawn" if wants_reload else _start_method())
+        supervisor = Supervisor(orders, leases, options["processes"], method)
+        if wants_reload:
+            run_with_reloader(supervisor)
+        else:
+            supervisor.run()
         if options["verbosity"]:
             self.stderr.write(
-                f"Done: {supervisor.done} attempts, {supervisor.released} jobs given back."
+                f"Done: {counted(supervisor.done, 'attempt')}, "
+                f"{counted(supervisor.released, 'job')} given back."
             )

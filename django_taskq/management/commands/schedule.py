@@ -13,7 +13,7 @@ from django_taskq.models import Schedule
 from django_taskq.scheduling import edits
 from django_taskq.scheduling.by_hand import run_now
 from django_taskq.scheduling.runs import next_runs
-from django_taskq.scheduling.ticks import latest_ticks
+from django_taskq.scheduling.ticks import latest_ticks, state_after
 
 RUNS, MOST_RUNS = 5, 1000
 TICKS = 10
@@ -66,7 +66,7 @@ class Command(BackfillingCommand, ImportingCommand):
         found = [(row, schedules.runs_of(row, 1, now)) for row in edits.every(options["backend"])]
         if options["format"] == "json":
             self.write_json([schedules.value_of(row, runs) for row, runs in found])
-        elif found:
+        else:
             self.write(schedules.listing(found))
 
     def _show(self, options: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ class Command(BackfillingCommand, ImportingCommand):
             # What a row holds that nobody has checked: it was written by hand.
             raise InvalidSchedule(f"The schedule {row.name!r} cannot be run: {error}") from error
         if options["format"] == "json":
-            self.write_json(schedules.value_of_tick(tick, None))
+            self.write_json(schedules.value_of_tick(tick, state_after(row, tick)))
         else:
             self.write(str(tick.job_id))
 

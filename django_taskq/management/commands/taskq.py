@@ -23,7 +23,7 @@ from django_taskq.management import (
     tables,
     watching,
 )
-from django_taskq.management.arguments import CANNOT
+from django_taskq.management.arguments import CANNOT, WRONG
 from django_taskq.management.printing import PrintingCommand
 from django_taskq.questions import NoAnswer
 from django_taskq.situations import advise
@@ -84,7 +84,9 @@ class Command(PrintingCommand):
     def _stats(self, options: dict[str, Any]) -> None:
         if options["watch"] is not None:
             if options["format"] == "json":
-                raise CommandError("--watch draws for a terminal: leave --format json out.")
+                raise CommandError(
+                    "--watch draws for a terminal: leave --format json out.", returncode=WRONG
+                )
             watching.watch(lambda: self._live(options), self.write, options["watch"])
             return
         found = _views(options)

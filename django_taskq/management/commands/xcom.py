@@ -58,7 +58,7 @@ class Command(PrintingCommand):
         del found[options["limit"] :]
         if options["format"] == "json":
             self.write_json([_entry_of(alias, record) for alias, record in found])
-        elif found:
+        else:
             self.write(tables.table(COLUMNS, (_row_of(alias, record) for alias, record in found)))
 
     def _get(self, options: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def trim_attempts(place: Place, seqs: Sequence[int]) -> None:
 
 
 def _rows_of(place: Place, seqs: Sequence[int]) -> Any:
-    rows = Attempt._default_manager.using(place.database).filter(job_id__in=seqs)
+    rows = Attempt._default_manager.using(place.database).filter(place.among("job_id", seqs))
     return rows.order_by("job_id", "attempt")
 
 

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.spec import Inserted, JobSpec
@@ -30,6 +30,22 @@ _REPLACED = (
 )  # fmt: skip
 
 type Announce = Callable[[], None]
+
+
+class Numbered(NamedTuple):
+    """What a new row has that its spec does not say; `is_due` tells READY from SCHEDULED."""
+
+    seq: int
+    rank: int
+    at: datetime
+    is_due: bool
+
+
+class Stored(NamedTuple):
+    """When jobs were stored; what became of each in turn, nothing where that is not told."""
+
+    at: datetime
+    rows: list[Numbered]
 
 
 class Inserts:
@@ -63,6 +79,19 @@ class Inserts:
             enqueued_at = self.place.settle(self._store_attached, specs)
         else:
             enqueued_at = self.store_rare(specs)
+        return self._tell(specs, enqueued_at)
+
+    def insert_numbered(self, specs: Sequence[JobSpec]) -> tuple[list[Inserted], list[Numbered]]:
+        """Store jobs as `insert` does; return beside what became of all, or nothing.
+
+        That is told of plain jobs alone, where the database tells numbers.
+        """
+        if not specs or _are_rare(specs) or any(spec.unique_key for spec in specs):
+            return self.insert(specs), []
+        stored = self.store_numbered(specs)
+        return self._tell(specs, stored.at), stored.rows
+
+    def _tell(self, specs: Sequence[JobSpec], enqueued_at: datetime) -> list[Inserted]:
         if self._attaching.may_wait:
             self._attaching.meet(specs)
         self._announce()
@@ -159,12 +188,19 @@ class Inserts:
 
     def store(self, specs: Sequence[JobSpec]) -> datetime:
         """Write the rows and return when that was."""
+        return Inserts.store_numbered(self, specs).at
+
+    def store_numbered(self, specs: Sequence[JobSpec]) -> Stored:
+        """Write the rows and return what became of them, where the database tells that."""
         place = self.place
         now = place.clock.read(place.connection)
         rows = [self._row(spec, now) for spec in specs]
         with place.transaction():
             Job._default_manager.using(place.database).bulk_create(rows, batch_size=CHUNK)
-        return now
+        if not place.connection.features.can_return_rows_from_bulk_insert:
+            return Stored(now, [])
+        told = [Numbered(row.pk, row.rank, now, row.state == State.READY) for row in rows]
+        return Stored(now, told)
 
     def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
         """Write rows that may have any column at all, and return when that was."""

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import batched
 from typing import Any
+
+from django.db import IntegrityError
 
 from django_taskq.jobs.attempt import AttemptRecord
 from django_taskq.jobs.ids import parse_id
@@ -23,8 +24,6 @@ from django_taskq.stores.database.upkeep import delete_jobs
 
 # Rows of attempts per statement.
 CHUNK = 500
-# Rows of jobs per statement.
-ROWS_AT_ONCE = 100
 
 COLUMNS = (
     "public_id", "backend", "task", "queue", "tenant", "args",
@@ -60,26 +59,33 @@ class Keeping:
         return [_kept_of(rows[id], attempts.get(rows[id].pk, ())) for id in wanted if id in rows]
 
     def _keep(self, jobs: Sequence[KeptJob]) -> None:
-        place = self.place
-        with place.transaction():
-            newest = self._make_room({uuid.UUID(job.spec.id): job for job in jobs})
-            if newest:
-                self._insert(newest)
-            tried = {id: job.attempts for id, job in newest.items() if job.attempts}
-            if tried:
-                self._keep_attempts(tried)
+        try:
+            with self.place.transaction():
+                self._write(jobs)
+        except IntegrityError:
+            # Seldom: one of them is kept already. To ask before would take as long as to write.
+            with self.place.transaction():
+                self._write(self._make_room(jobs))
 
-    def _make_room(self, jobs: dict[uuid.UUID, KeptJob]) -> dict[uuid.UUID, KeptJob]:
+    def _write(self, jobs: Sequence[KeptJob]) -> None:
+        if jobs:
+            self._insert(jobs)
+        tried = {uuid.UUID(job.spec.id): job.attempts for job in jobs if job.attempts}
+        if tried:
+            self._keep_attempts(tried)
+
+    def _make_room(self, jobs: Sequence[KeptJob]) -> list[KeptJob]:
         """Delete older rows of these jobs; return those of which no newer one is kept."""
-        known = self.place.jobs().filter(public_id__in=list(jobs))
+        given = {uuid.UUID(job.spec.id): job for job in jobs}
+        known = self.place.jobs().filter(public_id__in=list(given))
         older, newer = [], set()
         for seq, id, attempt in known.values_list("pk", "public_id", "attempt"):
-            if attempt > jobs[id].attempt:
+            if attempt > given[id].attempt:
                 newer.add(id)
             else:
                 older.append(seq)
         delete_jobs(self.place, older, self._ripples)
-        return {id: job for id, job in jobs.items() if id not in newer}
+        return [job for id, job in given.items() if id not in newer]
 
     def _keep_attempts(self, tried: dict[uuid.UUID, tuple[AttemptRecord, ...]]) -> None:
         jobs = self.place.jobs().filter(public_id__in=list(tried))
@@ -101,10 +107,10 @@ class Keeping:
         manager = Attempt._default_manager.using(self.place.database)
         manager.bulk_create(rows, batch_size=CHUNK)
 
-    def _insert(self, jobs: dict[uuid.UUID, KeptJob]) -> None:
+    def _insert(self, jobs: Sequence[KeptJob]) -> None:
         """Write rows past the ORM: a model of fifty fields takes five times as long to make."""
         prepare = _Preparing(self.place)
-        rows = [prepare.row(id, job) for id, job in jobs.items()]
+        rows = [prepare.row(job) for job in jobs]
         # Most columns of most jobs are empty; what is left out is NULL, or as the table has it.
         columns = list(zip(*rows, strict=True))
         used = [n for n, column in enumerate(columns) if column.count(None) < len(rows)]
@@ -115,12 +121,9 @@ class Keeping:
         """Write values into columns of these names."""
         connection = self.place.connection
         quote = connection.ops.quote_name
-        into = f"INSERT INTO {quote(Job._meta.db_table)} ({', '.join(map(quote, names))}) VALUES "
-        places = f"({', '.join(['%s'] * len(names))})"
+        into = f"INSERT INTO {quote(Job._meta.db_table)} ({', '.join(map(quote, names))})"
         with connection.cursor() as cursor:
-            for chunk in batched(rows, ROWS_AT_ONCE):
-                values = [value for row in chunk for value in row]
-                cursor.execute(into + ", ".join([places] * len(chunk)), values)
+            cursor.executemany(f"{into} VALUES ({', '.join(['%s'] * len(names))})", rows)
 
 
 class _Preparing:
@@ -129,21 +132,21 @@ class _Preparing:
     def __init__(self, place: Place) -> None:
         self._backend = place.backend
         self._connection = place.connection
-        self._id = Job._meta.get_field("public_id")
+        self._has_uuids = place.connection.features.has_native_uuid_field
         # Jobs of one batch have many moments in common, and one takes longer to write than to find.
         self._known: dict[datetime, Any] = {}
 
-    def row(self, id: uuid.UUID, job: KeptJob) -> tuple[Any, ...]:
+    def row(self, job: KeptJob) -> tuple[Any, ...]:
         """Return the values of COLUMNS."""
         spec = job.spec
         origin = spec.origin or NO_ORIGIN
         moment = self._moment
         failure = job.failure
         return (
-            self._uuid(id), self._backend, spec.task, spec.queue, spec.tenant, spec.args,
+            self._uuid(spec.id), self._backend, spec.task, spec.queue, spec.tenant, spec.args,
             spec.kwargs, spec.options, spec.metadata, spec.max_tries, spec.priority, spec.band,
             job.rank, spec.gate, spec.task_id, spec.trace, subject_of(spec.metadata),
-            None if origin.run_id is None else self._uuid(uuid.UUID(origin.run_id)),
+            None if origin.run_id is None else self._uuid(origin.run_id),
             origin.node, origin.map_index, origin.schedule_id, moment(origin.scheduled_for),
             moment(spec.run_after), str(job.state), job.attempt, job.tries, job.lost,
             moment(job.enqueued_at), moment(job.eligible_at), moment(job.claimed_at),
@@ -152,8 +155,9 @@ class _Preparing:
             job.result, job.worker_id, job.worker_ids, job.progress, job.ctx,
         )  # fmt: skip
 
-    def _uuid(self, id: uuid.UUID) -> Any:
-        return self._id.get_db_prep_value(id, self._connection)
+    def _uuid(self, id: str) -> Any:
+        # As UUIDField does, of which half would be the way through a UUID.
+        return uuid.UUID(id) if self._has_uuids else id.replace("-", "")
 
     def _moment(self, moment: datetime | None) -> Any:
         if moment is None:

@@ -14,12 +14,13 @@ from django.db.models import Q
 from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import parse_id
 from django_taskq.jobs.outcome import Outcome
+from django_taskq.jobs.spec import Inserted, JobSpec
 from django_taskq.jobs.states import State
 from django_taskq.jobs.upkeep import Reaped
 from django_taskq.models import Job
 from django_taskq.options import Options
 from django_taskq.stores.database.clock import Clock
-from django_taskq.stores.database.handing import Handing
+from django_taskq.stores.database.handing import Handing, handed_new
 from django_taskq.stores.database.marks import CHUNK, Marks
 from django_taskq.stores.database.reaping import reaped_of
 from django_taskq.stores.database.store import DatabaseStore
@@ -46,9 +47,9 @@ class PairedRows(DatabaseStore, Rows):
         chosen = vendor or vendor_of(options.database or router.db_for_write(Job))
         super().__init__(alias, options, chosen._replace(wakeups=Wakeups), clock)
         self._marks: Marks = chosen.marks(self._place)
-        self._handing = Handing(self._place)
+        self._handing: Handing = chosen.handing(self._place)
         self.epochs = self._numbers = EpochRows(self.database, alias)
-        self.walks = Walks(self._place, self._finishes)
+        self.walks = Walks(self._place, self._finishes, self._handing)
 
     def expect(self, epoch_of: Callable[[str | None], int]) -> None:
         """Mark and end attempts only in the epoch in which their worker was handed them."""
@@ -81,6 +82,13 @@ class PairedRows(DatabaseStore, Rows):
     def is_in_transaction(self) -> bool:
         """Whether the calling thread has a transaction open."""
         return self._place.connection.in_atomic_block
+
+    def insert_handed(self, specs: Sequence[JobSpec]) -> tuple[list[Inserted], list[HandedJob]]:
+        """Store jobs as `insert` does; return all of them beside, as they are handed over, or none
+        where that is not known without a look at their rows.
+        """
+        inserted, rows = self._inserts.insert_numbered(specs)
+        return inserted, list(map(handed_new, specs, rows))
 
     def on_moved(self, call: Callable[[Sequence[int]], None]) -> None:
         """Have told, in their transaction, which jobs others have moved that these waited for."""

@@ -83,7 +83,7 @@ class DatabaseStore(Store):
         chosen = vendor or vendor_of(self.database)
         self.vendor = chosen
         self._place = place = Place(
-            self.database, alias, options, clock or chosen.clock(), chosen.begin
+            self.database, alias, options, clock or chosen.clock(), chosen.begin, chosen.among
         )
         self._rules = RuleRows(self.database)
         self._rollups = RollupRows(self.database, alias)

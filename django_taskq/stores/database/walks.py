@@ -45,10 +45,10 @@ WALKS = {
 class Walks:
     """Finds rows to be compared with what hands them out, and has them handed out anew."""
 
-    def __init__(self, place: Place, finishes: Finishes) -> None:
+    def __init__(self, place: Place, finishes: Finishes, handing: Handing) -> None:
         self.place = place
         self._finishes = finishes
-        self._handing = Handing(place)
+        self._handing = handing
 
     def page(self, walk: str, after: Sequence[int | str] | None, limit: int) -> Page:
         """Return at most `limit` rows of a walk, those behind where a page has ended."""
@@ -76,7 +76,7 @@ class Walks:
 
     def handed(self, seqs: Sequence[int]) -> frozenset[int]:
         """Return those of these numbers whose rows are there and wait or run."""
-        rows = self.place.jobs().filter(pk__in=seqs, state__in=HANDED)
+        rows = self.place.jobs().filter(self.place.among("seq", seqs), state__in=HANDED)
         return frozenset(rows.values_list("pk", flat=True))
 
     def stand_down(self, seqs: Sequence[int], find_astray: FindAstray) -> list[HandedJob]:
@@ -92,7 +92,7 @@ class Walks:
         place = self.place
         with place.transaction():
             # In the order of their numbers, in which everybody locks.
-            which = Q(self._named(seqs), state__in=HANDED)
+            which = Q(place.among("seq", seqs), state__in=HANDED)
             jobs = {job.seq: job for job in self._handing.select(which, is_locked=True)}
             workers = self._workers([seq for seq in jobs if jobs[seq].state == State.RUNNING])
             astray = find_astray([Handed(seq, workers.get(seq)) for seq in jobs])
@@ -100,10 +100,11 @@ class Walks:
             for seq in held:
                 given_back = Outcome(seq, jobs[seq].attempt, Verdict.RELEASED)
                 self._finishes.write(workers[seq], [given_back])
-            waiting = place.jobs().filter(self._named(astray), state__in=HANDED[:2])
+            waiting = place.jobs().filter(place.among("seq", astray), state__in=HANDED[:2])
             waiting.update(attempt=F("attempt") + 1)
             if held:
-                jobs |= {job.seq: job for job in self._handing.select(Q(self._named(held)))}
+                free = self._handing.by_seqs(held, is_locked=False)
+                jobs |= {job.seq: job for job in free}
         return [
             jobs[seq] if seq in workers else jobs[seq]._replace(attempt=jobs[seq].attempt + 1)
             for seq in astray
@@ -113,17 +114,8 @@ class Walks:
         """Return who runs these jobs, as far as their rows know."""
         if not seqs:
             return {}
-        running = self.place.jobs().filter(self._named(seqs), worker_id__isnull=False)
+        running = self.place.jobs().filter(self.place.among("seq", seqs), worker_id__isnull=False)
         return {seq: str(worker) for seq, worker in running.values_list("pk", "worker_id")}
-
-    def _named(self, seqs: Sequence[int]) -> RawSQL:
-        """Return the condition that a row has one of these numbers.
-
-        They stand in the statement itself: a thousand parameters take longer than the statement.
-        """
-        column = self.place.connection.ops.quote_name("seq")
-        numbers = ", ".join(map(str, map(int, seqs))) or "NULL"
-        return RawSQL(f"{column} IN ({numbers})", (), output_field=BooleanField())
 
     def _behind(self, columns: Sequence[str], after: Sequence[int | str]) -> RawSQL:
         """Return the condition that a row comes after these values of an index.

@@ -31,8 +31,14 @@ class Changes:
         ]
         if replacing:
             inserted = self._rows.settle(self._replace, specs, replacing)
-        else:
+        elif self._rows.is_in_transaction:
+            # They may change, or be rolled back, before anybody is to hear of them.
             inserted = self._rows.insert(specs)
+        else:
+            inserted, jobs = self._rows.insert_handed(specs)
+            if jobs:
+                self._handover.give_new(jobs)
+                return inserted
         self._give([item.id for item in inserted if item.entry is Entry.NEW])
         return inserted
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 
 from django_taskq.jobs.epochs import EpochLost
+from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.sweeps import LineFull
 from django_taskq.stores.durable.breaker import Breaker
 from django_taskq.stores.durable.probe import Probe
@@ -75,6 +76,13 @@ class Handover:
             mine.clear()
         mine.extend(ids)
         self._rows.on_commit(self._give_collected)
+
+    def give_new(self, jobs: Sequence[HandedJob]) -> None:
+        """Hand new jobs over that are committed, as they were stored."""
+        give = partial(self._give_stored, jobs)
+        owing = [job.spec.id for job in jobs]
+        # What it raises is logged.
+        self._rows.on_commit(partial(self._give_or_owe, give, owing))
 
     def _sync_or_owe(self, keys: Sequence[int | str]) -> None:
         self.sync(keys)
@@ -198,9 +206,17 @@ class Handover:
         mine = self._collect()
         ids = mine[:]
         mine.clear()
-        if ids and self.attempt(partial(self._give_new, ids), owing=ids):
+        if ids:
+            self._give_or_owe(partial(self._give_new, ids), ids)
+
+    def _give_or_owe(self, give: Callable[[], None], owing: Sequence[str]) -> None:
+        if self.attempt(give, owing):
             # A few of those that were owed: somebody waits for this.
             self.pay(FEW)
+
+    def _give_stored(self, jobs: Sequence[HandedJob]) -> None:
+        self._begin_first()
+        self._line.give(jobs, is_locked=False)
 
     def _give_new(self, ids: Sequence[str]) -> None:
         self._begin_first()

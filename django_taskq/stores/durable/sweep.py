@@ -9,6 +9,8 @@ from typing import NamedTuple
 from django_taskq.jobs.handed import HandedJob
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.sweeps import Handed, LineFull, Room
+from django_taskq.jobs.wording import counted
+from django_taskq.stores.durable.beside import Beside
 from django_taskq.stores.durable.epoch import Epoch
 from django_taskq.stores.losing import Giving, Swept, Walked
 
@@ -22,6 +24,8 @@ LOOK_EVERY = 3.0
 STROLL = 0.02
 # Seconds after which all is looked at again where there was no room for all of it.
 REST = 0.5
+# Seconds for which page follows page where all has been lost, while other upkeep waits.
+STRETCH = 1.0
 # Jobs that are handed over at once where keys are given up for want of memory.
 FEW = 50
 # Whoever begins to look at the newest rows begins with so many.
@@ -32,6 +36,7 @@ BEGIN = json.dumps([WALKS[0], None])
 
 
 type Behind = list[int | str] | None
+type Give = Callable[[Sequence[HandedJob]], bool]
 
 
 class Mended(NamedTuple):
@@ -86,10 +91,12 @@ class Sweep:
         turn = self._epoch.keep(lambda: self._line.take_turn(self._token, self._come, BEGIN))
         self._come = None
         if not turn.is_taken:
-            self._looked = None
+            self._looked, self._is_empty = None, False
             self._look_at = now + LOOK_EVERY
             return LOOK_EVERY
-        if is_time and self._look_at_newest():
+        # Where all has been lost the newest rows come with the others.
+        is_refill = bool(turn.come) and self._is_empty
+        if is_time and not is_refill and self._look_at_newest():
             self._look_at = now + LOOK_EVERY
         if turn.come:
             return self._look_at_all(turn.come)
@@ -109,7 +116,7 @@ class Sweep:
             self._looked = max(0, self._last - FIRST_LOOK)
             return True
         rows = self._walks.newest(self._looked, self._last, PAGE)
-        if self._mend(rows).is_left:
+        if self._mend(rows, self._give).is_left:
             self._line.ask_for_all()
         if len(rows) == PAGE:
             self._looked = rows[-1].seq
@@ -118,45 +125,57 @@ class Sweep:
         return True
 
     def _look_at_all(self, come: str) -> float:
+        """Look at a page, where all has been lost at many: one is given while the next is read."""
+        end = monotonic() + STRETCH
+        with Beside(self._give) as beside:
+            come, pause = self._look_at_page(come, beside)
+            while self._is_empty and come and not pause and monotonic() < end:
+                come, pause = self._look_at_page(come, beside)
+            self._is_left |= not beside.settle()
+        # Whoever goes on from here finds all that is before it handed over.
+        self._come = come
+        return pause if come else self._end_look()
+
+    def _look_at_page(self, come: str, beside: Beside) -> tuple[str, float]:
+        """Return how far that comes, "" for the end, and how long to pause."""
         name, after = json.loads(come)
-        mended, behind = self._look_along(name, after)
+        mended, behind = self._look_along(name, after, beside)
         self._handed_over += mended.handed
         if mended.handed and mended.is_left:
             # The same page once more: there may be room for more of it.
-            self._come = come
-            return STROLL
+            return come, STROLL
         self._is_left |= mended.is_left
         place = WALKS.index(name) + (behind is None)
-        if place < len(WALKS):
-            self._come = json.dumps([WALKS[place], behind])
-            return 0.0 if mended.handed else STROLL
-        return self._end_look()
+        if place >= len(WALKS):
+            return "", 0.0
+        return json.dumps([WALKS[place], behind]), 0.0 if mended.handed else STROLL
 
     def _end_look(self) -> float:
-        self._come = ""
         if self._handed_over:
             logger.warning(
-                "Handed over %d jobs of %r again that Redis did not know of.",
-                self._handed_over, self._alias,
+                "Handed over %s of %r again that Redis did not know of.",
+                counted(self._handed_over, "job"), self._alias,
             )  # fmt: skip
-        self._handed_over = 0
+        self._handed_over, self._is_empty = 0, False
         if not self._is_left:
             return 0.0
         self._is_left = False
         self._line.ask_for_all()
         return REST
 
-    def _look_along(self, name: str, after: Behind) -> tuple[Mended, Behind]:
+    def _look_along(self, name: str, after: Behind, beside: Beside) -> tuple[Mended, Behind]:
         if name != "line":
             page = self._walks.page(name, after, PAGE)
-            return self._mend(page.rows), page.after
+            # One that was given another place meanwhile is met again.
+            rows = [row for row in page.rows if row.seq not in beside.going]
+            return self._mend(rows, beside.give), page.after
         known = self._line.known(int(after[0]) if after else 0, PAGE)
         over = sorted(set(known) - self._walks.handed(known)) if known else []
         if over and not self._sync(over):
             self._line.ask_for_all()
         return Mended(0, is_left=False), [known[-1]] if len(known) == PAGE else None
 
-    def _mend(self, rows: Sequence[Handed]) -> Mended:
+    def _mend(self, rows: Sequence[Handed], give: Give) -> Mended:
         """Have those handed over that the line does not know, as far as it has room for them."""
         find = self._line.find_astray
         astray = [row.seq for row in rows]
@@ -173,7 +192,7 @@ class Sweep:
         found = self._walks.stand_down(few, find)
         # Where a whole page was not known, the next one is looked at under its locks alone.
         self._is_empty = len(found) == len(rows)
-        has_room = self._give(found)
+        has_room = give(found)
         return Mended(len(found), is_left=len(few) < len(astray) or not has_room)
 
     def _give(self, jobs: Sequence[HandedJob]) -> bool:

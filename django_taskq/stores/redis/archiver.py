@@ -1,16 +1,18 @@
 """Moving ended jobs from Redis to where they are kept."""
 
+import json
 import logging
 from collections.abc import Sequence
 from threading import Event
 from time import monotonic
+from typing import Any
 
 from django.db import Error as DatabaseError
 
 from django_taskq.jobs.ids import new_id
 from django_taskq.jobs.states import ENDED
 from django_taskq.stores.archive import Archive, KeptJob
-from django_taskq.stores.redis.codec import read_failure, read_moment
+from django_taskq.stores.redis.codec import read_failure, read_moment, spec_of
 from django_taskq.stores.redis.job import RedisJob
 from django_taskq.stores.redis.moves import Moves
 from django_taskq.stores.redis.scripts import Scripts
@@ -86,7 +88,9 @@ class Archiver:
         # One that was retried since they were listed has not ended any more.
         found = self._moves.load(seqs)
         jobs = [job for job in found.values() if job.state in ENDED]
-        self._archive.keep([kept_of(job) for job in jobs])
+        # As where jobs are loaded: one text is read more quickly.
+        specs = json.loads(f"[{','.join(job.fields['spec'] for job in jobs)}]")
+        self._archive.keep(list(map(kept_of, jobs, specs)))
         fences = [part for seq in seqs if seq not in found for part in (seq, "", "")]
         for job in jobs:
             fences += (job.seq, str(job.attempt), job.rev)
@@ -94,15 +98,16 @@ class Archiver:
         return len(seqs)
 
 
-def kept_of(job: RedisJob) -> KeptJob:
-    """Return a job that has ended as the archive takes it."""
+def kept_of(job: RedisJob, spec: list[Any]) -> KeptJob:
+    """Return a job that has ended as the archive takes it; `spec` is what its spec holds."""
     told = job.fields.get
     moments = [None if (at := told(name)) is None else read_moment(at) for name in _MOMENTS]
     enqueued, eligible, claimed, started, attempted, finished, canceled = moments
     # By position: it is done for every job there is.
     return KeptJob(
-        job.spec, job.state, int(told("rank", 0)), job.attempt, int(told("tries", 0)),
-        int(told("lost", 0)), enqueued or read_moment(0), eligible, claimed, started, attempted,
-        finished, canceled, read_failure(told("failure")), told("reason"), told("result"),
-        told("worker"), told("workers"), told("progress"), told("ctx"), job.attempts,
+        spec_of(job.id, spec, told("metadata")), job.state, int(told("rank", 0)), job.attempt,
+        int(told("tries", 0)), int(told("lost", 0)), enqueued or read_moment(0), eligible, claimed,
+        started, attempted, finished, canceled, read_failure(told("failure")), told("reason"),
+        told("result"), told("worker"), told("workers"), told("progress"), told("ctx"),
+        job.attempts,
     )  # fmt: skip

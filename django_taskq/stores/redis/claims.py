@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from django_taskq.jobs.tenants import Tenants
 from django_taskq.stores.redis.codec import read_attempts, read_moment, spec_of, write_lane
 from django_taskq.stores.redis.hands import Hand, Hands
 from django_taskq.stores.redis.rulings import Rulings
+from django_taskq.stores.redis.wakeups import Wakeups
 from django_taskq.stores.redis.window import Offer, look_of, offers_of
 
 # Among so many lanes at least a claim looks for the tenants that had least.
@@ -34,17 +36,19 @@ class Taken(NamedTuple):
 class Claims:
     """Claims for the workers of this process."""
 
-    def __init__(self, rulings: Rulings, hands: Hands) -> None:
+    def __init__(self, rulings: Rulings, hands: Hands, wakeups: Wakeups) -> None:
         self._rulings = rulings
         self._hands = hands
+        self._wakeups = wakeups
 
     def claim(self, request: ClaimRequest) -> list[Claim]:
         """Hand out at most `limit` ready jobs, or suspects, in the order they should start."""
         if request.suspects:
             return self._claim_suspects(request)
         hand = self._hands.of(request.worker_id)
-        claiming = Claiming(self._rulings, hand, request)
-        claims = claiming.run()
+        claiming = Claiming(self._rulings, hand, request, self._wakeups)
+        has_more = claiming.take_handed()
+        claims = claiming.run() if has_more else claiming.taken
         opens_in = claiming.opens_in
         hand.opens_at = None if opens_in is None else monotonic() + opens_in
         return claims
@@ -73,9 +77,11 @@ class Claims:
 
 
 class Claiming:
-    """One claim under way: rounds of looking, planning and taking."""
+    """One claim under way: rounds of looking, planning and taking. `taken` are its jobs so far."""
 
-    def __init__(self, rulings: Rulings, hand: Hand, request: ClaimRequest) -> None:
+    def __init__(
+        self, rulings: Rulings, hand: Hand, request: ClaimRequest, wakeups: Wakeups
+    ) -> None:
         self.opens_in: float | None = None
         self._rulings = rulings
         self._hand = hand
@@ -83,8 +89,24 @@ class Claiming:
         self._weigh = rulings.rules.weight_of
         self._free = request.limit if request.free is None else request.free
         self._slots = request.limit if request.slots is None else request.slots
-        self._taken: list[Claim] = []
+        self.taken: list[Claim] = []
         self._left = MOST_LOOKS
+        self._wakeups = wakeups
+
+    def take_handed(self) -> bool:
+        """Take what came along with a ring while the worker slept; return whether to look for more.
+
+        It is in the worker's hand already.
+        """
+        handed, is_rung = self._wakeups.handed(self._request.worker_id)
+        for told in handed:
+            now, entry = json.loads(told)
+            for claim in claims_of([entry], read_moment(now), self._request.worker_id):
+                band = 0 if claim.priority >= 100 else 1
+                lane = Lane(claim.queue, band, claim.tenant)
+                self._hand.plan((lane,), 1, self._slots, self._weigh, monotonic())
+                self._note(Taken([claim], None))
+        return is_rung or not handed
 
     def run(self) -> list[Claim]:
         """Take the jobs whose turn it is, in the order of their starts."""
@@ -93,10 +115,10 @@ class Claiming:
         if request.tenants is not None and request.steal is not None:
             idle = self._free if request.idle is None else request.idle
             self._serve(request.steal, min(idle, request.limit))
-        return self._taken
+        return self.taken
 
     def _serve(self, tenants: Tenants | None, most: int) -> None:
-        while (wanted := most - len(self._taken)) > 0:
+        while (wanted := most - len(self.taken)) > 0:
             if not self._round(tenants, wanted):
                 return
 
@@ -105,10 +127,11 @@ class Claiming:
         most = max(LEAST_LANES, wanted)
         look = json.dumps(look_of(self._request, self._hand.turns, tenants))
         grab = 0 if self._hand.has_share else wanted
-        told = self._run("look", self._request.worker_id, most, grab, look)
+        told = self._run("look", self._request.worker_id, most, grab, look, self._may_rest())
+        self._wakeups.note_rest(self._request.worker_id, told[-1])
         if told[0] == b"taken":
             return self._grabbed(told)
-        _, _, opens, seen, is_all, stop = told
+        _, _, opens, seen, is_all, stop, _ = told
         self._note_opening(_seconds(opens))
         offers = offers_of(seen, self._hand.turns, most)
         if not offers:
@@ -116,6 +139,15 @@ class Claiming:
         claims = self._take_in_turn(offers, wanted)
         waiting = sum(offer.waiting for offer in offers)
         return bool(claims) and not (is_all and len(offers) < most and len(claims) == waiting)
+
+    def _may_rest(self) -> str:
+        """Say whether the worker would take any job at once that nothing bounds."""
+        request = self._request
+        takes_any = request.queues is None and not request.excluded_queues and not request.tenants
+        is_idle = bool(request.idle) and not self.taken and not self._hand.has_share
+        if takes_any and is_idle and self._rulings.may_hand_over:
+            return "1"
+        return "0" if self._wakeups.may_be_handed(request.worker_id) else ""
 
     def _go_on_behind(self, stop: Sequence[bytes]) -> bool:
         """Pass over those who may not start; return whether this claim is to look for more."""
@@ -128,7 +160,7 @@ class Claiming:
 
     def _grabbed(self, told: Any) -> bool:
         """Note what was taken from the only lane there was; return whether it has more."""
-        band, queue, tenant, waiting = told[4:]
+        band, queue, tenant, waiting = told[4:8]
         lane = Lane(queue.decode(), int(band), tenant.decode())
         self._hand.plan((lane,), 1, self._slots, self._weigh, monotonic())
         claims = self._note(taken_of(told, self._request.worker_id))
@@ -153,7 +185,7 @@ class Claiming:
 
     def _run(self, name: str, *arguments: Any) -> Any:
         patience = int(self._request.patience * 1_000_000)
-        return self._rulings.run(name, len(self._taken), self._free, patience, *arguments)
+        return self._rulings.run(name, len(self.taken), self._free, patience, *arguments)
 
     def _note(self, taken: Taken) -> list[Claim]:
         claims = taken.claims
@@ -168,7 +200,7 @@ class Claiming:
                 served = lane
                 self._hand.turns.move_to(lane)
         self._hand.charge(handed, self._weigh)
-        self._taken += claims
+        self.taken += claims
         return claims
 
     def _note_opening(self, seconds: float | None) -> None:
@@ -179,13 +211,18 @@ class Claiming:
 
 def taken_of(told: Any, worker_id: str) -> Taken:
     """Read what a script that hands jobs out returns."""
+    claims = claims_of(json.loads(told[3]), read_moment(told[1]), worker_id)
+    return Taken(claims, _seconds(told[2]))
+
+
+def claims_of(entries: Sequence[Any], claimed_at: datetime, worker_id: str) -> list[Claim]:
+    """Read jobs as scripts write those that they hand out."""
     read_at = monotonic()
-    claimed_at = read_moment(told[1])
     claims = []
     for (
         attempt, seq, id, values, enqueued, tries, lost, started, workers, metadata, ctx, attempts,
         ends,
-    ) in json.loads(told[3]):  # fmt: skip
+    ) in entries:  # fmt: skip
         spec = spec_of(id, values, metadata or None)
         origin = spec.origin or NO_ORIGIN
         claim = Claim(
@@ -199,7 +236,7 @@ def taken_of(told: Any, worker_id: str) -> Taken:
             read_at + int(ends) / 1_000_000 if ends else None,
         )  # fmt: skip
         claims.append(claim)
-    return Taken(claims, _seconds(told[2]))
+    return claims
 
 
 def _seconds(told: bytes) -> float | None:

@@ -21,6 +21,8 @@ from django_taskq.stores.redis.scripts import Argument, Scripts
 
 # Jobs per script where a batch may be cut: Redis does nothing else while one runs.
 CHUNK = 5000
+# Characters of the longest spec that goes along with a ring.
+LONGEST_HANDED = 8000
 
 _ENTRIES = {entry.value.encode(): entry for entry in Entry}
 
@@ -61,7 +63,7 @@ class Inserts:
         (now,) = self._scripts.run(
             "put", 0 if aging is None else 1, new_id(), spec.id, spec.task,
             write_lane(Lane(spec.queue, spec.band, spec.tenant), spec.gate),
-            _rank(spec, aging), write_spec(spec), spec.metadata or "",
+            _rank(spec, aging), write_spec(spec), spec.metadata or "", LONGEST_HANDED,
         )  # fmt: skip
         return Inserted(spec.id, read_moment(now))
 

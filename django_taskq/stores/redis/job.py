@@ -1,6 +1,6 @@
 """A job as it was read from Redis, and the values it is shown as."""
 
-import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from django_taskq.jobs import payload
@@ -30,8 +30,7 @@ class RedisJob:
     are. What is changed shows at once in `fields` and in what the methods return.
     """
 
-    def __init__(self, told: bytes) -> None:
-        words: list[str] = json.loads(told)
+    def __init__(self, words: Sequence[str]) -> None:
         self.seq = words[0]
         self.fields = dict(zip(words[1::2], words[2::2], strict=True))
         self.before = self.fields["state"]

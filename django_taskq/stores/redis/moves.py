@@ -94,8 +94,9 @@ class Moves:
         now = None
         for start in range(0, len(names), CHUNK):
             now, *found = self._scripts.run("load", by, *names[start : start + CHUNK])
-            for reply in found:
-                job = RedisJob(reply)
+            # One text is read more quickly than five hundred.
+            for words in json.loads(b"[%b]" % b",".join(found)):
+                job = RedisJob(words)
                 jobs[job.seq] = job
         return jobs, read_moment(now or 0)
 

@@ -1,5 +1,6 @@
 """What stands between a job in Redis and its start, by one script."""
 
+import json
 from collections.abc import Sequence
 from itertools import batched
 from typing import Any
@@ -38,7 +39,7 @@ class Outlooks:
     def _read(self, told: Sequence[Any]) -> Outlook:
         at, fields, workers, is_queue_paused, is_tenant_paused, closed, ahead, beside = told
         now = read_moment(at)
-        job = RedisJob(fields)
+        job = RedisJob(json.loads(fields))
         record = job.record(self._backend, has_errors=False)
         is_held_up = bool(is_queue_paused or is_tenant_paused or closed or ahead < 0)
         limits = {

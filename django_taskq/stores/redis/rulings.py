@@ -28,6 +28,11 @@ class Rulings:
         """Whether operators bound or pause anything."""
         return bool(self._fields)
 
+    @property
+    def may_hand_over(self) -> bool:
+        """Whether a job may go into a hand that did not ask for it."""
+        return not (self._fields or self._scripts.is_guarded)
+
     def rule(self, rules: Rules) -> None:
         """Have what operators say hold from now on."""
         self.rules = rules

@@ -66,6 +66,11 @@ class Scripts:
         """Have all scripts expect an epoch from now on; None for whichever has begun here."""
         self._epoch = epoch
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether an epoch is expected."""
+        return self._epoch is not None
+
     def run(self, name: str, *arguments: Argument) -> Any:
         """Run a script and return what it returns."""
         clock = given_clock() or self._clock
@@ -86,6 +91,11 @@ class Scripts:
                 return client.eval(text_of(name, flags, guard), 1, tag, now, *arguments)
         except ResponseError as error:
             raise lost_in(error) or error from None
+
+    def send(self, *command: Argument) -> Any:
+        """Send a command on the connection that this thread keeps; return what Redis answers."""
+        self._is_used = True
+        return self._connections.run(*command)
 
     def close(self) -> None:
         """Give up the connections that nobody uses; the next run opens new ones."""

@@ -78,19 +78,21 @@ class RedisStore(Store):
         super().__init__(alias, options)
         self._read_rules = rules
         self._archive = archive
+        # What a share keeps from starting nobody but the worker itself knows of.
+        self.rings_for_room = options.tenant_share is None
         self.scripts = scripts = Scripts(client, Keys(options.prefix, alias), clock)
         self._moves = moves = Moves(scripts)
         self.xcoms = RedisXComs(scripts)
         self._hands = Hands(options.tenant_share)
         self._rulings = Rulings(scripts)
         self._inserts = Inserts(scripts, moves, archive, options.priority_aging)
-        self._claims = Claims(self._rulings, self._hands)
+        self._wakeups = Wakeups(scripts)
+        self._claims = Claims(self._rulings, self._hands, self._wakeups)
         self._finishes = Finishes(scripts, moves, options.max_lost)
         self._leases = Leases(scripts, moves, options.lease, options.max_lost)
         self._changes = Changes(scripts, moves, archive, options.priority_aging)
         self._reads = Reads(alias, scripts, moves, archive)
         self._outlooks = Outlooks(alias, self._rulings, archive)
-        self._wakeups = Wakeups(scripts)
         self._archiver = Archiver(scripts, moves, archive)
 
     def find_obstacle(self) -> str | None:
@@ -211,6 +213,7 @@ class RedisStore(Store):
 
     def held(self, worker_id: str) -> list[Fence]:
         """Return the running jobs that Redis counts as this worker's."""
+        self._wakeups.silence(worker_id)
         return self._leases.held(worker_id)
 
     def forget(self, worker_id: str) -> int:

@@ -1,13 +1,14 @@
 """How workers and callers sleep until Redis has something for them."""
 
 import select
+import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
 
 from django_taskq.jobs.ids import new_id, parse_id
 from django_taskq.stores.redis.scripts import Scripts
@@ -17,17 +18,28 @@ from django_taskq.stores.wakeup import Wakeup
 LONGEST_BLOCK = 2.0
 # Redis before 7 cuts a timeout to whole milliseconds, and takes none of them for ever.
 SHORTEST_BLOCK = 0.002
+# Bytes of rings that are taken in at a time.
+LONGEST_READ = 65_536
 # Ids per script.
 CHUNK = 500
 
 
 class Ear:
-    """The subscription of one worker, on a connection of its own."""
+    """The subscription of one worker, on a connection of its own.
+
+    Where that is a plain socket on which nothing but rings arrive, they are not parsed: that takes
+    longer than all else that stands between a ring and the claim.
+    """
 
     def __init__(self, pubsub: Any, channel: str) -> None:
         self._pubsub = pubsub
         self._channel = channel
+        self._plain: socket.socket | None = None
+        self._begun = b""
+        self._handed: list[bytes] = []
+        self._is_rung = False
         self.is_listening = False
+        self.may_be_handed = False
 
     def listen(self) -> None:
         """Have rings arrive here from now on."""
@@ -35,14 +47,52 @@ class Ear:
             self._pubsub.subscribe(self._channel)
             # Its answer says that Redis knows of it.
             self._pubsub.get_message(timeout=LONGEST_BLOCK)
+            self._plain = _plain_socket(self._pubsub.connection)
             self.is_listening = True
 
+    def hears_early(self) -> bool:
+        """Tell whether there was a ring that the file does not tell of: it was read already."""
+        return self._plain is None and self.hears()
+
     def hears(self) -> bool:
-        """Take in what has arrived; tell whether there was a ring."""
+        """Take in what has arrived on the file; tell whether there was a ring.
+
+        Raise ConnectionError where the connection was cut.
+        """
+        if self._plain is not None:
+            told = self._plain.recv(LONGEST_READ)
+            if not told:
+                raise ConnectionError("Redis has closed the connection on which it rings.")
+            whole, _, self._begun = (self._begun + told).rpartition(b"\r\n")
+            lines = whole.split(b"\r\n")
+            # Of all its lines only a list in JSON begins like this.
+            handed = [line for line in lines if line.startswith(b"[")]
+            self._handed += handed
+            self._is_rung |= lines.count(b"message") > len(handed)
+            return True
         is_rung = False
         while (message := self._pubsub.get_message(timeout=0)) is not None:
-            is_rung = is_rung or message["type"] == "message"
+            if message["type"] == "message":
+                is_rung = True
+                if message["data"]:
+                    self._handed.append(message["data"])
+                else:
+                    self._is_rung = True
         return is_rung
+
+    def take_handed(self) -> tuple[list[bytes], bool]:
+        """Return the jobs that came along with rings, each once, and whether there is more."""
+        if self.may_be_handed and not self._handed and self._has_news():
+            self.hears()
+        if self._handed:
+            self.may_be_handed = False
+        told = self._handed, self._is_rung
+        self._handed, self._is_rung = [], False
+        return told
+
+    def _has_news(self) -> bool:
+        file = self.fileno()
+        return file is not None and bool(select.select([file], [], [], 0)[0])
 
     def fileno(self) -> int | None:
         """Return the file on which rings arrive, None where the library does not tell."""
@@ -52,6 +102,7 @@ class Ear:
     def close(self) -> None:
         """Hear no more."""
         self.is_listening = False
+        self._plain = None
         with suppress(RedisError, OSError):
             self._pubsub.close()
 
@@ -71,7 +122,43 @@ class Wakeups:
 
     def disarm(self, worker_id: str) -> None:
         """Ask for no more wake-ups; the subscription stays for the next time."""
-        self._scripts.client().srem(self._scripts.keys.name("armed"), worker_id)
+        client, keys = self._scripts.client(), self._scripts.keys
+        if client.srem(keys.name("resting"), worker_id):
+            self.note_rest(worker_id, 0)
+        client.srem(keys.name("armed"), worker_id)
+
+    def handed(self, worker_id: str) -> tuple[list[bytes], bool]:
+        """Return the jobs that were put into a worker's hand along with a ring, each once, and
+        whether other rings came that told of more.
+        """
+        ear = self._ears.get(worker_id)
+        if ear is None:
+            return [], False
+        try:
+            return ear.take_handed()
+        except (RedisError, OSError, ValueError):
+            self.forget(worker_id)
+            raise
+
+    def note_rest(self, worker_id: str, told: int) -> None:
+        """Note what a look told of whether the worker rests.
+
+        Who is found not to rest though it did has been handed a job, which is on its way.
+        """
+        ear = self._ears.get(worker_id)
+        if ear is not None and told >= 0:
+            ear.may_be_handed = told == 1
+
+    def may_be_handed(self, worker_id: str) -> bool:
+        """Tell whether a job may be on its way into a worker's hand."""
+        ear = self._ears.get(worker_id)
+        return ear is not None and ear.may_be_handed
+
+    def silence(self, worker_id: str) -> None:
+        """Have nothing more put into a worker's hand; what was and has not been seen is dropped."""
+        # In this order: where nobody listens, what is still on its way to be put there is lost.
+        self.disarm(worker_id)
+        self.forget(worker_id)
 
     def forget(self, worker_id: str) -> None:
         """Give up the subscription of a worker."""
@@ -87,10 +174,11 @@ class Wakeups:
             wakeup.wait(timeout)
             return
         try:
-            if ear.hears():
+            if ear.hears_early():
                 return
-            select.select([file, wakeup.fileno()], [], [], max(0.0, timeout))
-            ear.hears()
+            heard, _, _ = select.select([file, wakeup.fileno()], [], [], max(0.0, timeout))
+            if file in heard:
+                ear.hears()
         except (RedisError, OSError, ValueError):
             self.forget(worker_id)
             raise
@@ -103,29 +191,34 @@ class Wakeups:
         deadline = None if timeout is None else monotonic() + timeout
         waiter = new_id()
         told = self._scripts.keys.name("told:", waiter)
-        has_heard_all = False
+        is_listening = has_heard_all = False
         try:
             while self._open(waiter, known):
+                is_listening = True
                 has_heard_all, is_over = self._hear(told, set(known), deadline)
                 if has_heard_all or is_over:
                     return has_heard_all
             return True
         finally:
             # Each end is told once: a list that has told of all of them is gone.
-            if not has_heard_all:
+            if is_listening and not has_heard_all:
                 with suppress(RedisError):
-                    self._scripts.client().delete(told)
+                    self._scripts.send("DEL", told)
 
     def _hear(self, told: str, open_: set[str], deadline: float | None) -> tuple[bool, bool]:
         """Take ends from a list until there is silence for a while; return whether all these jobs
         have ended, and whether the time is over.
         """
-        client = self._scripts.client()
         while open_:
             left = LONGEST_BLOCK if deadline is None else deadline - monotonic()
             if left <= 0:
                 return False, True
-            heard = client.blpop([told], timeout=max(SHORTEST_BLOCK, min(left, LONGEST_BLOCK)))
+            block = max(SHORTEST_BLOCK, min(left, LONGEST_BLOCK))
+            try:
+                heard = self._scripts.send("BLPOP", told, block)
+            except ConnectionError:
+                # It was cut; whether Redis is there the next look at the jobs tells.
+                return False, False
             if heard is None:
                 return False, False
             open_.discard(heard[1].decode())
@@ -164,3 +257,13 @@ class Wakeups:
                 pubsub = self._scripts.client().pubsub()
                 ear = self._ears[worker_id] = Ear(pubsub, channel)
         return ear
+
+
+def _plain_socket(connection: Any) -> socket.socket | None:
+    """Return the socket of a connection where all that arrives on it is what was asked for.
+
+    Not so where it is encrypted, or the library asks now and then whether it is there still.
+    """
+    found = getattr(connection, "_sock", None)
+    is_plain = type(found) is socket.socket and not getattr(connection, "health_check_interval", 0)
+    return found if is_plain else None

@@ -58,7 +58,8 @@ class Supervisor:
     """Keeps a number of children at work on the same plans; a place is one among these.
 
     `leases` are the leases of the plans' aliases in seconds, by alias. `run` belongs to the main
-    thread, but for the autoreloader's sake works in another one too, without signals.
+    thread, but for the autoreloader's sake works in another one too: then `take_signals` has to
+    tell it of signals.
     """
 
     def __init__(
@@ -328,6 +329,10 @@ class Supervisor:
         for child in self._children:
             child.channel.tell(STOP if self._stops == 1 else HURRY)
 
+    def take_signals(self, numbers: bytes) -> None:
+        """Take these signals for sent to this process; may be called by any thread."""
+        os.write(self._writer, numbers)
+
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """Have stop signals written to the pipe on which the loop sleeps."""
@@ -347,7 +352,7 @@ class Supervisor:
 
     def _end_with_process(self, pid: int, thread: threading.Thread) -> None:
         if os.getpid() == pid:
-            os.write(self._writer, bytes([signal.SIGTERM, signal.SIGTERM]))
+            self.take_signals(bytes([signal.SIGTERM, signal.SIGTERM]))
             thread.join(HURRIED_FAREWELL)
 
 

@@ -169,6 +169,7 @@ def test_a_result_of_an_epoch_that_is_over_is_refused(store: Any) -> None:
 
 def test_claims_go_on_while_it_is_refilled(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "PAGE", 3)
+    monkeypatch.setattr(sweeping, "STRETCH", 0.0)
     ids = insert_many(store, 10)
     flush(store)
     store.epoch.restore()
@@ -187,6 +188,7 @@ def test_a_refill_is_gone_on_with_where_it_stood(
     place: DurablePlace, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "PAGE", 3)
+    monkeypatch.setattr(sweeping, "STRETCH", 0.0)
     ids = insert_many(store, 10)
     flush(store)
     store.epoch.restore()

@@ -8,12 +8,13 @@ from django_taskq.stores.database.backlogs import BacklogReads
 from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
 from django_taskq.stores.database.finishes import Finishes
+from django_taskq.stores.database.handing import Handing
 from django_taskq.stores.database.inserts import Inserts
 from django_taskq.stores.database.keeping import Keeping
 from django_taskq.stores.database.leases import Leases
 from django_taskq.stores.database.marks import Marks
 from django_taskq.stores.database.newest import Newest
-from django_taskq.stores.database.place import Begin, Place, plainly
+from django_taskq.stores.database.place import Among, Begin, Place, named, plainly
 from django_taskq.stores.database.ripples import Ripples
 from django_taskq.stores.database.wakeups import Wakeups
 
@@ -23,6 +24,7 @@ class Vendor(NamedTuple):
 
     clock: Callable[[], Clock]
     begin: Begin
+    among: Among
     ripples: type[Ripples]
     inserts: type[Inserts]
     claims: type[Claims]
@@ -30,6 +32,7 @@ class Vendor(NamedTuple):
     keeping: type[Keeping]
     leases: type[Leases]
     backlogs: type[BacklogReads]
+    handing: type[Handing]
     marks: type[Marks]
     newest: type[Newest]
     wakeups: type[Wakeups]
@@ -50,6 +53,7 @@ def no_hindrances(place: Place) -> Iterable[Hindrance]:
 GENERIC = Vendor(
     clock=HostClock,
     begin=plainly,
+    among=named,
     ripples=Ripples,
     inserts=Inserts,
     claims=Claims,
@@ -57,6 +61,7 @@ GENERIC = Vendor(
     keeping=Keeping,
     leases=Leases,
     backlogs=BacklogReads,
+    handing=Handing,
     marks=Marks,
     newest=Newest,
     wakeups=Wakeups,

@@ -23,6 +23,7 @@ end
 
 for _, worker in ipairs(lost) do
   redis.call('SREM', P .. 'armed', worker)
+  redis.call('SREM', P .. 'resting', worker)
   tell_of(worker, redis.call('ZREM', P .. 'workers', worker))
 end
 if ARGV[2] == '' then

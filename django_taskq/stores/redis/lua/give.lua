@@ -47,14 +47,46 @@ local function is_told(job, state, attempt, fields)
     and has(job, fields, 'lane') and has(job, fields, 'rank')
 end
 
+-- Jobs enter the list of all, and their lanes, together.
+local listed, entering, order = {}, {}, {}
 local function enter_anew(job, seq, id, state, due, fields)
   if job then
     drop(job)
   end
   redis.call('HSET', P .. 'job:' .. seq, 'id', id, 'state', state, unpack(fields))
-  redis.call('ZADD', P .. 'jobs', seq, id)
-  enter(load_job(seq), due)
+  listed[#listed + 1] = seq
+  listed[#listed + 1] = id
   entered = entered + 1
+  local new = {seq = seq, id = id, state = state}
+  for at = 1, #fields, 2 do
+    new[fields[at]] = fields[at + 1]
+  end
+  if state ~= 'READY' or new.parked then
+    enter(new, due)
+    return
+  end
+  local line = entering[new.lane]
+  if not line then
+    line = {}
+    entering[new.lane] = line
+    order[#order + 1] = new.lane
+  end
+  line[#line + 1] = new.rank
+  line[#line + 1] = seq
+end
+
+local function add_all(key, scored, first)
+  for at = first, #scored, 2000 do
+    redis.call('ZADD', key, unpack(scored, at, math.min(#scored, at + 1999)))
+  end
+end
+
+local function enter_lanes()
+  for _, lane in ipairs(order) do
+    enter_lane(lane, entering[lane][1], entering[lane][2])
+    add_all(P .. 'lane:' .. lane, entering[lane], 3)
+    rings = true
+  end
 end
 
 for _, row in ipairs(cjson.decode(ARGV[2])) do
@@ -89,5 +121,7 @@ for _, row in ipairs(cjson.decode(ARGV[2])) do
     end
   end
 end
+add_all(P .. 'jobs', listed, 1)
+enter_lanes()
 settle()
 return entered

@@ -9,14 +9,29 @@
 --          null; `excluded`, by queue; `names`, the tenants to serve or null, and `is_rest` where
 --          all but these; `turns`, by band and queue: the tenant served last, and how many of
 --          `names` do not come after it
+-- ARGV[10] '1' where the worker rests if there is nothing, and may be handed a job then, '0' where it
+--          may be resting since an earlier look, else ''
 --
--- Returns what take returns, and band, queue, tenant and jobs of the lane; or {'seen', now,
+-- Returns what take returns, and band, queue, tenant and jobs of the lane, and whether it rests: 1, 0
+-- where it does no more, -1 where it did not; or {'seen', now,
 -- microseconds until a limit opens by itself or -1, {{band, queue, gate, tenant, jobs, tenant, jobs,
 -- ...}, ...}, 1 where there is no more, {} or {band, queue, tenant}: behind whom to go on, since so
--- many tenants were passed over that others would wait for the rest}.
+-- many tenants were passed over that others would wait for the rest; and whether it rests}.
 
 local worker, most, wanted = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local request = cjson.decode(ARGV[9])
+
+local function rests(is_idle)
+  if ARGV[10] == '' then
+    return -1
+  end
+  if is_idle and ARGV[10] == '1' and redis.call('SISMEMBER', P .. 'armed', worker) == 1 then
+    redis.call('SADD', P .. 'resting', worker)
+    return 1
+  end
+  return redis.call('SREM', P .. 'resting', worker) - 1
+end
+
 local is_assigned = request.names ~= cjson.null
 local listed = {}
 if is_assigned and request.is_rest then
@@ -165,7 +180,11 @@ if wanted > 0 and is_all and #seen == 1 and #seen[1] == 5 and not RULES and seen
   redis.call('ZREMRANGEBYRANK', key, 0, #first - 1)
   tidy_lane(at.lane)
   local told = settle_hand(worker)
-  told[5], told[6], told[7], told[8] = band, queue, tenant, seen[1][5]
+  told[5], told[6], told[7], told[8], told[9] = band, queue, tenant, seen[1][5], rests(false)
   return told
 end
-return {'seen', NOW, opens == math.huge and '-1' or text(opens), seen, is_all and 1 or 0, stop}
+local is_idle = #seen == 0 and is_all and not RULES and opens == math.huge
+return {
+  'seen', NOW, opens == math.huge and '-1' or text(opens), seen, is_all and 1 or 0, stop,
+  rests(is_idle),
+}

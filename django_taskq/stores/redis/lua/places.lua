@@ -140,6 +140,8 @@ local let_go_of = {}
 local function let_go(job)
   redis.call('SREM', P .. 'hand:' .. job.worker, job.seq)
   let_go_of[job.worker] = true
+  -- It may have been all that kept another one from starting.
+  rings = true
   if job.cancel then
     redis.call('SREM', P .. 'asked:' .. job.worker, job.seq)
   end

@@ -2,6 +2,10 @@
 -- Store one job that is ready and has no predictable id. What insert does, without the half of its
 -- time that goes into what this does not need: most jobs come one by one.
 --
+-- Where nothing bounds it and no job is ready, it goes straight into the hand of a worker that rests,
+-- along with the ring: as many hands as there are, nobody has a better claim. The worker is told of
+-- nothing else then, and nobody else of this.
+--
 -- KEYS[1]  the hash tag of the alias
 -- ARGV[1]  microseconds of the clock that was given, '' for Redis' own
 -- ARGV[2]  '1' where ranks age
@@ -12,6 +16,7 @@
 -- ARGV[7]  rank (where it ages: by how many milliseconds its priority is ahead)
 -- ARGV[8]  spec
 -- ARGV[9]  metadata or ''
+-- ARGV[10] the length of the longest spec that goes along with a ring
 --
 -- Returns {now}.
 
@@ -44,9 +49,47 @@ if ARGV[9] ~= '' then
   redis.call('HSET', job, 'metadata', ARGV[9])
 end
 redis.call('ZADD', P .. 'jobs', seq, id)
+
+local band, queue, gate, at = string.match(lane, '^(%d):(%d+):(%d+):()')
+
+-- A worker that rests, has its lease, and hears its ring for certain.
+local function next_hand()
+  for _ = 1, 8 do
+    local worker = redis.call('SPOP', P .. 'resting')
+    if not worker then
+      return nil
+    end
+    local bell = P .. 'bell:' .. worker
+    local expires = redis.call('ZSCORE', P .. 'workers', worker)
+    local heard = redis.pcall('PUBSUB', 'NUMSUB', bell)
+    if expires and tonumber(expires) >= tonumber(NOW) and heard[2] == 1 then
+      return worker, bell
+    end
+  end
+end
+
+if gate == '0' and #ARGV[8] <= tonumber(ARGV[10])
+  and redis.call('EXISTS', P .. 'queues:0', P .. 'queues:1') == 0 then
+  local worker, bell = next_hand()
+  if worker then
+    redis.call('HSET', job, 'state', 'RUNNING', 'worker', worker, 'claimed', NOW, 'attempt', '1')
+    local running, name = P .. 'running', at + queue
+    redis.call('HINCRBY', running, 'task:' .. ARGV[5], 1)
+    redis.call('HINCRBY', running, 'tenant:' .. string.sub(lane, name), 1)
+    redis.call('HINCRBY', running, 'queue:' .. string.sub(lane, at, name - 1), 1)
+    redis.call('SADD', P .. 'hand:' .. worker, seq)
+    redis.call('SADD', P .. 'hands', worker)
+    local metadata = ARGV[9] ~= '' and cjson.encode(ARGV[9]) or 'false'
+    redis.call(
+      'PUBLISH', bell, '["' .. NOW .. '",[1,"' .. seq .. '","' .. id .. '",' .. ARGV[8] .. ',"' .. NOW
+        .. '",0,0,false,false,' .. metadata .. ',false,false,""]]'
+    )
+    return {NOW}
+  end
+end
+
 redis.call('ZADD', line, rank, seq)
 if redis.call('ZCARD', line) == 1 then
-  local band, queue, gate, at = string.match(lane, '^(%d):(%d+):(%d+):()')
   queue = at + queue
   gate = queue + gate
   local queue_name, gate_name = string.sub(lane, at, queue - 1), string.sub(lane, queue, gate - 1)

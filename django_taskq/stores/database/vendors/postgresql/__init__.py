@@ -2,9 +2,11 @@
 
 from django_taskq.stores.database.clock import ServerClock
 from django_taskq.stores.database.vendors.generic import GENERIC
+from django_taskq.stores.database.vendors.postgresql.arrays import any_of
 from django_taskq.stores.database.vendors.postgresql.backlogs import PostgresqlBacklogs
 from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
+from django_taskq.stores.database.vendors.postgresql.handing import PostgresqlHanding
 from django_taskq.stores.database.vendors.postgresql.hindrances import old_transactions
 from django_taskq.stores.database.vendors.postgresql.inserts import PostgresqlInserts
 from django_taskq.stores.database.vendors.postgresql.keeping import PostgresqlKeeping
@@ -25,9 +27,11 @@ def server_clock() -> ServerClock:
 POSTGRESQL = GENERIC._replace(
     clock=server_clock,
     begin=committed,
+    among=any_of,
     ripples=PostgresqlRipples,
     inserts=PostgresqlInserts,
     backlogs=PostgresqlBacklogs,
+    handing=PostgresqlHanding,
     claims=PostgresqlClaims,
     finishes=PostgresqlFinishes,
     keeping=PostgresqlKeeping,

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
+
 _PLAIN = frozenset({"bigint", "integer", "smallint", "float8", "boolean", "uuid"})
 
 
@@ -42,6 +45,15 @@ def given_row(
     values.update((name, columns[name][0]) for name in types)
     selected = ", ".join(f"%({name})s::{type} AS {name}" for name, type in types.items())
     return f"(SELECT {selected}) AS given"
+
+
+def any_of(column: str, numbers: Sequence[int]) -> RawSQL:
+    """Return the condition that a column has one of these numbers.
+
+    As one parameter: the driver looks for those at every sign of a statement.
+    """
+    told = literal(numbers, "bigint")
+    return RawSQL(f"{column} = ANY(%s::bigint[])", (told,), output_field=BooleanField())
 
 
 def literal(column: Sequence[Any], type: str) -> str:

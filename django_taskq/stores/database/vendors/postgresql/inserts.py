@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import batched
 from typing import Any, ClassVar
 
 from django_taskq.jobs.origin import NO_ORIGIN, rule_of
@@ -9,7 +10,7 @@ from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.subjects import subject_of
 from django_taskq.jobs.upstreams import upstreams_of
 from django_taskq.stores.database.attaching import Attaching
-from django_taskq.stores.database.inserts import Announce, Inserts
+from django_taskq.stores.database.inserts import Announce, Inserts, Numbered, Stored
 from django_taskq.stores.database.place import Place
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
 
@@ -35,16 +36,18 @@ _COLUMNS = """
 _AGED = "(extract(epoch FROM GREATEST({now}, %(run_after)s::timestamptz)) * 1000)::bigint + "
 _ALL_AGED = "(extract(epoch FROM GREATEST({now}, run_after)) * 1000)::bigint + "
 
-# Store a job that may run at once. Inputs: the fields of a spec, backend. Result: when that was.
+# Store a job that may run at once. Inputs: the fields of a spec, backend. Result: when that was,
+# and its number and rank.
 _INSERT_READY = f"""
 INSERT INTO taskq_job ({_COLUMNS}) VALUES (
     {", ".join("{aged}%(rank)s" if name == "rank" else f"%({name})s" for name in _TYPES)},
     %(backend)s, 'READY', {{now}}, {{now}}, NULL
 )
-RETURNING enqueued_at AT TIME ZONE 'UTC'
+RETURNING enqueued_at AT TIME ZONE 'UTC', seq, rank
 """
 
-# Store jobs. Inputs: as above, arrays where they differ. Result: when that was, one row.
+# Store jobs. Inputs: as above, arrays where they differ. Result: when that was, one row; with
+# _TOLD, for each its number, rank, id, and whether it is ready.
 _INSERT = f"""
 WITH stored AS (
     INSERT INTO taskq_job ({_COLUMNS})
@@ -56,9 +59,15 @@ WITH stored AS (
         CASE WHEN run_after > {{now}} THEN NULL ELSE {{now}} END,
         CASE WHEN run_after > {{now}} THEN run_after END
     FROM {{given}}
+    {{returning}}
 )
-SELECT {{now}} AT TIME ZONE 'UTC'
+SELECT {{now}} AT TIME ZONE 'UTC' {{told}}
 """
+_TOLD = {
+    "returning": "RETURNING seq, rank, public_id::text AS id, state = 'READY' AS is_due",
+    "told": ", seq, rank, id, is_due FROM stored",
+}
+_UNTOLD = {"returning": "", "told": ""}
 
 # Store jobs of pipelines and schedules, those that wait for others, and those about objects. Inputs
 # and result as above, with what only they have.
@@ -126,16 +135,25 @@ class PostgresqlInserts(Inserts):
     def store(self, specs: Sequence[JobSpec]) -> datetime:
         """Write the rows and return when that was."""
         if len(specs) == 1 and specs[0].run_after is None:
-            values = dict(zip(_TYPES, self._values(specs[0]), strict=True))
-            return self._execute(self._filled(_INSERT_READY, self._aged), values)
+            return self._store_ready(specs[0]).at
         if len(specs) <= CHUNK:
             return self._store_chunk(specs)
         with self.place.transaction():
-            times = [
-                self._store_chunk(specs[start : start + CHUNK])
-                for start in range(0, len(specs), CHUNK)
-            ]
-        return times[0]
+            first, *_ = [self._store_chunk(chunk) for chunk in batched(specs, CHUNK)]
+        return first
+
+    def store_numbered(self, specs: Sequence[JobSpec]) -> Stored:
+        """Write the rows and return what became of them."""
+        if len(specs) == 1 and specs[0].run_after is None:
+            row = self._store_ready(specs[0])
+            return Stored(row.at, [row])
+        if len(specs) <= CHUNK:
+            rows = self._store_told(specs)
+        else:
+            with self.place.transaction():
+                chunks = [self._store_told(chunk) for chunk in batched(specs, CHUNK)]
+            rows = [row for chunk in chunks for row in chunk]
+        return Stored(rows[0].at, rows)
 
     def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
         """Write rows with what only jobs of pipelines, of schedules and about objects have."""
@@ -160,14 +178,28 @@ class PostgresqlInserts(Inserts):
             return self.place.clock.read(self.place.connection), set()
         return rows[0][0].replace(tzinfo=UTC), {str(id) for _, id in rows}
 
-    def _store_chunk(self, specs: Sequence[JobSpec]) -> datetime:
-        return self._execute(*self._statement_of(_INSERT, specs))
+    def _store_ready(self, spec: JobSpec) -> Numbered:
+        values = dict(zip(_TYPES, self._values(spec), strict=True))
+        ((at, seq, rank),) = self._rows(self._filled(_INSERT_READY, self._aged), values)
+        return Numbered(seq, rank, at.replace(tzinfo=UTC), is_due=True)
 
-    def _statement_of(self, text: str, specs: Sequence[JobSpec]) -> tuple[str, dict[str, Any]]:
+    def _store_chunk(self, specs: Sequence[JobSpec]) -> datetime:
+        return self._execute(*self._statement_of(_INSERT, specs, **_UNTOLD))
+
+    def _store_told(self, specs: Sequence[JobSpec]) -> list[Numbered]:
+        rows = self._rows(*self._statement_of(_INSERT, specs, **_TOLD))
+        at = rows[0][0].replace(tzinfo=UTC)
+        # In no order that PostgreSQL promises.
+        told = {id: Numbered(seq, rank, at, is_due) for _, seq, rank, id, is_due in rows}
+        return [told[spec.id] for spec in specs]
+
+    def _statement_of(
+        self, text: str, specs: Sequence[JobSpec], **parts: str
+    ) -> tuple[str, dict[str, Any]]:
         columns = dict(zip(_TYPES, zip(*map(self._values, specs), strict=True), strict=True))
         values: dict[str, Any] = {}
         given = given_rows(_TYPES, columns, values)
-        return self._filled(text, self._all_aged, given=given), values
+        return self._filled(text, self._all_aged, given=given, **parts), values
 
     def _execute(self, statement: str, values: dict[str, Any]) -> datetime:
         moment: datetime = self._rows(statement, values)[0][0]

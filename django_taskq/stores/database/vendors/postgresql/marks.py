@@ -9,6 +9,7 @@ from django_taskq.jobs.states import State
 from django_taskq.stores.database.endings import is_plain
 from django_taskq.stores.database.marks import Marks
 from django_taskq.stores.database.vendors.postgresql.arrays import given_rows
+from django_taskq.stores.pairing import Hold
 
 # Write successes that change nothing but the end of their job, of attempts that rows may not know
 # of. Those for which something waits are left out, by a scalar subquery: it is looked up in the
@@ -34,6 +35,19 @@ WHERE job.seq = given.seq
     AND (SELECT 1 FROM taskq_dependency WHERE upstream_id = job.seq LIMIT 1) IS NULL
 RETURNING job.seq, job.attempt
 """
+# Write attempts into rows that do not know of them. Inputs: `given`, in the order of seq; worker;
+# `epoch`, the condition that its claims count.
+_MARK = """
+UPDATE taskq_job AS job
+SET
+    state = 'RUNNING', attempt = given.attempt, worker_id = %(worker)s,
+    claimed_at = COALESCE(given.claimed_at, {now}),
+    due_at = NULL, is_parked = false, parked_for = NULL
+FROM {given}
+WHERE job.seq = given.seq AND job.backend = %(backend)s AND job.attempt < given.attempt
+    AND job.state IN ('READY', 'SCHEDULED', 'RUNNING') {epoch}
+"""
+_MARKED = {"seq": "bigint", "attempt": "integer", "claimed_at": "timestamptz"}
 _TYPES = {
     "seq": "bigint", "attempt": "integer", "started_at": "timestamptz",
     "finished_at": "timestamptz", "claimed_at": "timestamptz", "worker_ids": "text",
@@ -42,7 +56,23 @@ _TYPES = {
 
 
 class PostgresqlMarks(Marks):
-    """As generic, but for plain successes."""
+    """As generic, by one statement for each worker."""
+
+    def mark(self, holds: Sequence[Hold]) -> None:
+        """Write attempts into rows that do not know of them, in the caller's transaction."""
+        of_workers: dict[str | None, list[Hold]] = {}
+        for hold in sorted(holds, key=lambda hold: hold.seq):
+            of_workers.setdefault(hold.worker_id, []).append(hold)
+        clock = self.place.clock
+        for worker_id, held in of_workers.items():
+            values: dict[str, Any] = {"worker": worker_id, "backend": self.place.backend}
+            values |= clock.parameters()
+            columns = {name: [getattr(hold, name) for hold in held] for name in _MARKED}
+            given = given_rows(_MARKED, columns, values)
+            epoch = self.in_epoch_sql(worker_id, values)
+            statement = _MARK.format(now=clock.steady_sql, given=given, epoch=epoch)
+            with self.place.connection.cursor() as cursor:
+                cursor.execute(statement, values)
 
     def succeed(
         self, worker_id: str, outcomes: Sequence[Outcome], claimed: Mapping[int, datetime]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django_taskq.jobs.origin import NO_ORIGIN, rule_of
 from django_taskq.jobs.spec import JobSpec
 from django_taskq.jobs.subjects import subject_of
-from django_taskq.stores.database.inserts import Inserts, is_due_at
+from django_taskq.stores.database.inserts import Inserts, Numbered, Stored, is_due_at
 from django_taskq.stores.database.vendors.sqlite.moments import text_of, zone_of
 
 # Store a job. Inputs: its columns.
@@ -59,6 +59,21 @@ class SqliteInserts(Inserts):
             now = place.clock.read(connection)
             cursor.executemany(_INSERT, [self._values(spec, now) for spec in specs])
         return now
+
+    def store_numbered(self, specs: Sequence[JobSpec]) -> Stored:
+        """Write the rows and return what became of them: numbers follow one another."""
+        now, aging = self.store(specs), self.place.options.priority_aging
+        with self.place.connection.cursor() as cursor:
+            # Of this connection, so nobody's who has written since.
+            cursor.execute("SELECT last_insert_rowid()")
+            ((last,),) = cursor.fetchall()
+        return Stored(
+            now,
+            [
+                Numbered(seq, spec.rank(aging, now), now, is_due_at(spec, now))
+                for seq, spec in enumerate(specs, last - len(specs) + 1)
+            ],
+        )
 
     def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
         """Write rows with what only jobs of pipelines, of schedules and about objects have."""
