@@ -16,10 +16,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_taskq.admin import cells, filters, places, schedule_cells
+from django_taskq.admin.live_workers import may_see_jobs
 from django_taskq.admin.schedule_form import ScheduleForm
 from django_taskq.admin.schedule_pages import SchedulePages
 from django_taskq.admin.schedule_preview import is_preview, show_preview
-from django_taskq.admin.workers import may_see_jobs
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.management.schedules import local, runs_of
 from django_taskq.models import Backfill, Job, Schedule, Tick

@@ -23,7 +23,7 @@ from django.db.models import (
 )
 from django.db.models.fields import DurationField
 from django.db.models.functions import Cast, Coalesce, Concat, Now
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -31,6 +31,7 @@ from django.utils.safestring import SafeString
 from django_taskq.admin import cells, filters, places
 from django_taskq.admin.holdings import Holding, holdings_of
 from django_taskq.admin.live import LivePage
+from django_taskq.admin.live_workers import may_see_jobs, slots, worker_sections
 from django_taskq.admin.paging import CappedPaginator
 from django_taskq.admin.payloads import listed
 from django_taskq.admin.stopping import StopAction
@@ -101,6 +102,15 @@ class WorkerAdmin(StopAction, LivePage):
         """Return the list that reads jobs for all its workers at once."""
         return WorkerList
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, and below it the workers that are in no table."""
+        shown = dict(extra_context or {})
+        if request.method == "GET" and self.has_view_permission(request):
+            shown["sections"] = worker_sections(self.admin_site, request)
+        return super().changelist_view(request, shown)
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Worker | None:
@@ -154,9 +164,7 @@ class WorkerAdmin(StopAction, LivePage):
     @admin.display(description="runs at a time")
     def slots(self, worker: Worker) -> str:
         """Return how many jobs the worker runs at a time."""
-        if worker.is_solo:
-            return "solo: one suspect"
-        return f"{worker.threads} in threads, {worker.async_concurrency} async"
+        return slots(worker)
 
     @admin.display(description="queues")
     def queues_cell(self, worker: Worker) -> str:
@@ -256,11 +264,6 @@ class WorkerAdmin(StopAction, LivePage):
             args=(str(public_id),),
             current_app=self.admin_site.name,
         )
-
-
-def may_see_jobs(site: admin.AdminSite, request: HttpRequest) -> bool:
-    """Tell whether the reader may see jobs, so that a worker's page may show which it runs."""
-    return site.is_registered(Job) and site.get_model_admin(Job).has_view_permission(request)
 
 
 def _show_jobs(workers: Sequence[Any], database: str, most: int) -> None:

@@ -25,7 +25,7 @@ MAIN = {
 
 # Also those of drawings, whose `href` is no text.
 LINKS = """[...document.querySelectorAll("body a[href], body form[action]")].map(
-    each => new URL(each.getAttribute("href") || each.getAttribute("action"), document.URL).href)
+    each => new URL(each.getAttribute("href") ?? each.getAttribute("action"), document.URL).href)
 """
 OVERFLOW = """() => {
     const width = document.documentElement.clientWidth;
