@@ -17,6 +17,11 @@ LONGEST_NAME = 24
 # Beyond this a picture shows nothing that a table does not.
 MOST_NODES = 300
 
+# What the style sheet colours as; the colours below are for where it is missing.
+_CLASSES = {
+    "SUCCESSFUL": "taskq-good", "FAILED": "taskq-bad", "RUNNING": "taskq-busy",
+    "BLOCKED": "taskq-warn",
+}  # fmt: skip
 _COLORS = {
     "SUCCESSFUL": "#2e7d32",
     "FAILED": "#c62828",
@@ -92,4 +97,7 @@ def _box(node: Node, place: Place, link: str) -> SafeString:
         name, cells.line(node.task), place.x, place.y, WIDTH, HEIGHT, color, place.x + 10,
         place.y + 22, shown, place.x + 10, place.y + 42, color, cells.line(told),
     )  # fmt: skip
-    return format_html('<a href="{}">{}</a>', link, box) if link else format_html("<g>{}</g>", box)
+    kind = f"taskq-step {_CLASSES.get(node.state, 'taskq-idle')}"
+    if not link:
+        return format_html('<g class="{}">{}</g>', kind, box)
+    return format_html('<a class="{}" href="{}">{}</a>', kind, link, box)

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 
 from django_taskq import control
 from django_taskq.admin import cells, live_workers, stopping
@@ -51,7 +52,7 @@ class LivePage(admin.ModelAdmin):
         answers = look(aliases, SHOWN if may_see else ())
         context = {
             **self.admin_site.each_context(request),
-            "title": "Live",
+            "title": _("Redis and pools"),
             "opts": self.opts,
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -71,8 +72,9 @@ class LivePage(admin.ModelAdmin):
         ordered = sorted(lanes, key=lambda lane: (-sum(lanes[lane]), *lane))
         return section | {
             "is_walked": answer.is_walked,
-            "depth": _told(_whole(lanes.values())),
-            "oldest": age(insights.oldest_ready_at, insights.now),
+            "has_told": True,
+            "depth": _told(_whole(lanes.values())) if lanes else "",
+            "oldest": insights.oldest_ready_at and age(insights.oldest_ready_at, insights.now),
             "lanes": [
                 (cells.line(queue), cells.line(tenant or NO_TENANT), *lanes[queue, tenant])
                 for queue, tenant in ordered[:MOST_LANES]

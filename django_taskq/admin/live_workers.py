@@ -19,7 +19,7 @@ from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import State
 from django_taskq.jobs.workers import WorkerRecord
 from django_taskq.management.tables import size
-from django_taskq.models import Job
+from django_taskq.models import Job, Worker
 from django_taskq.questions import NoAnswer
 
 # Jobs that are shown of one worker, and running ones of an alias among which they are looked for.
@@ -53,6 +53,10 @@ def section_of(
         "is_local": answer.is_local,
         "workers": [_cells_of(site, worker, now, running) for worker in workers],
         "may_stop": stopping.may_stop(request) and not answer.is_local,
+        "no_worker": _("It starts a worker with its first job.")
+        if answer.is_local
+        else _("No worker is alive. Start one: manage.py runworker --backend %(alias)s")
+        % {"alias": alias},
         "may_not_stop": _("Workers of a pool stop with its process.") if answer.is_local else "",
     }
 
@@ -68,6 +72,14 @@ def job_link(site: admin.AdminSite, id: str, shown: str) -> SafeString | str:
         return shown
     address = reverse("admin:django_taskq_job_change", args=(id,), current_app=site.name)
     return format_html('<a href="{}">{}</a>', address, shown)
+
+
+def live_address(site: admin.AdminSite, request: HttpRequest) -> str:
+    """Return where the page of Redis and pools is, for who may see it."""
+    is_there = site.is_registered(Worker)
+    if not (is_there and site.get_model_admin(Worker).has_view_permission(request)):
+        return ""
+    return reverse("admin:django_taskq_worker_live", current_app=site.name)
 
 
 def standing(worker: WorkerRecord) -> str:

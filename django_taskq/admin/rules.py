@@ -10,6 +10,10 @@ from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_taskq import rulings
 from django_taskq.admin import cells, filters, places, rule_cells
@@ -214,6 +218,13 @@ class RuleAdmin(admin.ModelAdmin):
     def name_cell(self, row: Row) -> str:
         """Return the name."""
         return cells.line(str(row))
+
+    @admin.display(description=gettext_lazy("paused"), ordering="paused")
+    def paused_cell(self, row: Row) -> SafeString | str:
+        """Tell whether it is paused: a tick would look as if that were good."""
+        if not row.paused:
+            return cells.NOTHING
+        return format_html('<span class="taskq-badge taskq-warn">{}</span>', _("paused"))
 
     @admin.display(description="ready")
     def ready(self, row: Row) -> int | str:

@@ -104,6 +104,7 @@ class SchedulePages(ScheduleActions):
         shown = ticks[:TICKS_OF_PAGE]
         context: dict[str, Any] = {
             "title": f"Ticks of {cells.line(row.name)}",
+            "is_empty": not shown,
             "table": self.ticks_table(request, shown),
             "newest": "" if before is None else self._beneath(request, "ticks", row),
         }

@@ -72,6 +72,9 @@ class ScheduleAdmin(SchedulePages):
     show_facets = admin.ShowFacets.NEVER
     save_as = False
 
+    class Media:
+        css = {"all": ("django_taskq/taskq.css",)}
+
     # What is read and written.
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ScheduleList]:
