@@ -81,7 +81,7 @@ class LivePage(admin.ModelAdmin):
             ],
             "more_lanes": max(0, len(lanes) - MOST_LANES),
             "jobs": [_job(self.admin_site, job, insights.now) for job in answer.jobs],
-            "verbs": offered(request),
+            "verbs": offered(request, {job.state for job in answer.jobs}),
         }
 
     # What is done.

@@ -56,7 +56,7 @@ class LiveJobs(admin.ModelAdmin):
             if request.method == "POST":
                 return self._change_live(request, found.job)
             # Django's own actions are those of rows.
-            shown |= {"action_form": None, "verbs": offered(request)}
+            shown |= {"action_form": None, "verbs": offered(request, {found.job.state})}
         return super().change_view(request, object_id, form_url, shown)
 
     def _change_live(self, request: HttpRequest, job: Job) -> HttpResponse:

@@ -1,6 +1,6 @@
 """What is done to jobs that are in no table, from the page of Redis and pools or their own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -14,40 +14,54 @@ from django_taskq import control
 from django_taskq.admin import actions, cells
 from django_taskq.admin.actions import Done, Picked, Verb
 from django_taskq.admin.confirming import confirm, is_confirmed
+from django_taskq.jobs.states import ENDED, RETRYABLE, State
 from django_taskq.models import Job
 
 
 class JobVerb(NamedTuple):
-    """Something to be done to chosen jobs, with the permission that it needs."""
+    """Something to be done to chosen jobs, with the permission that it needs.
+
+    `states` are those in which it changes anything.
+    """
 
     button: str
     permission: str
     verb: Verb
     told: str
     past: str
+    states: frozenset[State]
 
 
 VERBS = {
     "cancel": JobVerb(
         "Cancel", "cancel_job", actions.cancel,
         "jobs that wait are canceled, and running ones asked to stop", "canceled, or asked to stop",
+        frozenset(State) - ENDED,
     ),
     "run_now": JobVerb(
         "Run now", "run_job", actions.run_now, "scheduled jobs become ready", "ready now",
+        frozenset({State.SCHEDULED}),
     ),
     "retry": JobVerb(
         "Retry", "retry_job", actions.retry, "failed jobs run again", "will run again",
+        RETRYABLE,
     ),
     "requeue": JobVerb(
         "Enqueue a copy", "requeue_job", actions.requeue, "a copy of each job is enqueued",
-        "enqueued again as a copy",
+        "enqueued again as a copy", frozenset(State),
     ),
 }  # fmt: skip
 
 
-def offered(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return what the reader may do, each with the words on its button."""
-    return [(name, verb.button) for name, verb in VERBS.items() if _may(request, verb)]
+def offered(
+    request: HttpRequest, states: Collection[State | str] = tuple(State)
+) -> list[tuple[str, str]]:
+    """Return what the reader may do to jobs in these states, with the words on each button."""
+    return [
+        (name, verb.button)
+        for name, verb in VERBS.items()
+        if _may(request, verb) and not verb.states.isdisjoint(states)
+    ]
 
 
 def change_jobs(

@@ -27,6 +27,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from django_taskq.admin import cells, filters, places
 from django_taskq.admin.holdings import Holding, holdings_of
@@ -65,7 +66,7 @@ class WorkerAdmin(StopAction, LivePage):
     """Shows workers, and asks them to stop. They enter and leave by themselves."""
 
     list_display = (
-        "worker_name", "backend", "host_name", "supervisor", "pid", "standing", "heartbeat",
+        "worker_name", "backend", "host_name", "supervisor", "process", "standing", "heartbeat",
         "progress", "memory_cell", "slots", "queues_cell", "tenants_cell", "running_now",
         "late_results",
     )  # fmt: skip
@@ -78,7 +79,7 @@ class WorkerAdmin(StopAction, LivePage):
     list_max_show_all = 0
     paginator = CappedPaginator
     fields = (
-        "worker_name", "given_name", "backend", "standing", "host_name", "supervisor", "pid",
+        "worker_name", "given_name", "backend", "standing", "host_name", "supervisor", "process",
         "slots", "queues_cell", "tenants_cell", "heartbeat", "progress", "memory_cell",
         "started_at", "beat_at", "progress_at", "expires_at", "lost_at", "stop_asked_at",
         "late_results", "running",
@@ -160,6 +161,11 @@ class WorkerAdmin(StopAction, LivePage):
     def supervisor(self, worker: Worker) -> str:
         """Return the process that started the worker's own, on the same host."""
         return cells.NOTHING if worker.supervisor_pid is None else str(worker.supervisor_pid)
+
+    @admin.display(description=gettext_lazy("process"))
+    def process(self, worker: Worker) -> str:
+        """Return the number of the process that the worker is in."""
+        return str(worker.pid)
 
     @admin.display(description="runs at a time")
     def slots(self, worker: Worker) -> str:

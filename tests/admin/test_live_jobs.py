@@ -91,6 +91,7 @@ def test_it_is_canceled_from_its_page_once_the_reader_has_said_so_twice(
     text = client.get(page_of(job.id)).content.decode()
     for verb in ("cancel", "run_now", "requeue"):
         assert f'name="action" value="{verb}"' in text
+    assert 'name="action" value="retry"' not in text
     answer = {"action": "run_now", "job": job.id}
     asks = client.post(page_of(job.id), answer)
     assert "scheduled jobs become ready" in asks.content.decode()
