@@ -98,6 +98,5 @@ def _box(node: Node, place: Place, link: str) -> SafeString:
         place.y + 22, shown, place.x + 10, place.y + 42, color, cells.line(told),
     )  # fmt: skip
     kind = f"taskq-step {_CLASSES.get(node.state, 'taskq-idle')}"
-    if not link:
-        return format_html('<g class="{}">{}</g>', kind, box)
-    return format_html('<a class="{}" href="{}">{}</a>', kind, link, box)
+    shape = format_html('<a href="{}">{}</a>', link, box) if link else box
+    return format_html('<g class="{}">{}</g>', kind, shape)

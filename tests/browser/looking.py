@@ -19,7 +19,7 @@ MAIN = {
     for page in (
         "", "job/", "job/*/change/", "job/failures/", "job/overview/", "queue/",
         "queue/*/change/", "run/", "run/*/change/", "schedule/", "schedule/*/change/", "tenant/",
-        "worker/", "worker/*/change/",
+        "worker/", "worker/*/change/", "worker/live/",
     )
 }  # fmt: skip
 
