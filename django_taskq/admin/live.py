@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django_taskq import control
 from django_taskq.admin import cells, live_workers, stopping
 from django_taskq.admin.confirming import is_confirmed
-from django_taskq.admin.live_numbers import SHOWN, Look, live_aliases, look
+from django_taskq.admin.live_numbers import Look, live_aliases, look
 from django_taskq.admin.live_verbs import VERBS, ask_again, change_jobs, log, offered
 from django_taskq.admin.live_workers import age, job_link, since
 from django_taskq.jobs.assignment import NO_TENANT
@@ -49,7 +49,7 @@ class LivePage(admin.ModelAdmin):
             return self._act(request)
         may_see = request.user.has_perm("django_taskq.view_job")
         aliases = live_aliases()
-        answers = look(aliases, SHOWN if may_see else ())
+        answers = look(aliases, has_jobs=may_see)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Redis and pools"),
@@ -64,7 +64,8 @@ class LivePage(admin.ModelAdmin):
     # What is shown.
 
     def _section(self, request: HttpRequest, alias: str, answer: Look | NoAnswer) -> dict[str, Any]:
-        section = live_workers.section_of(self.admin_site, request, alias, answer)
+        crew = answer if isinstance(answer, NoAnswer) else answer.crew
+        section = live_workers.section_of(self.admin_site, request, alias, crew)
         if isinstance(answer, NoAnswer):
             return section
         insights = answer.insights

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_taskq.admin import cells, stopping
-from django_taskq.admin.live_numbers import Look, live_aliases, look
+from django_taskq.admin.live_numbers import Crew, live_aliases, look_at_workers
 from django_taskq.advice import told_of_silence
 from django_taskq.health import MAX_STALL
 from django_taskq.jobs.record import JobRecord
@@ -22,8 +22,8 @@ from django_taskq.management.tables import size
 from django_taskq.models import Job, Worker
 from django_taskq.questions import NoAnswer
 
-# Jobs that are shown of one worker, and running ones of an alias among which they are looked for.
-MOST_JOBS, MOST_RUNNING = 3, 200
+# Jobs that are shown of one worker.
+MOST_JOBS = 3
 
 
 def worker_sections(site: admin.AdminSite, request: HttpRequest) -> list[dict[str, Any]]:
@@ -32,26 +32,23 @@ def worker_sections(site: admin.AdminSite, request: HttpRequest) -> list[dict[st
     A pool that has none is left out: it starts one with its first job.
     """
     aliases = live_aliases()
-    states = (State.RUNNING,) if may_see_jobs(site, request) else ()
-    answers = look(aliases, states, MOST_RUNNING)
+    answers = look_at_workers(aliases, has_jobs=may_see_jobs(site, request))
     sections = [section_of(site, request, alias, answers[alias]) for alias in aliases]
     return [each for each in sections if each["workers"] or not each.get("is_local")]
 
 
 def section_of(
-    site: admin.AdminSite, request: HttpRequest, alias: str, answer: Look | NoAnswer
+    site: admin.AdminSite, request: HttpRequest, alias: str, answer: Crew | NoAnswer
 ) -> dict[str, Any]:
     """Return what the table of the workers of one alias shows."""
     if isinstance(answer, NoAnswer):
         return {"alias": alias, "silent": f"{alias}: {answer}", "workers": []}
-    now = answer.insights.now
-    running = [job for job in answer.jobs if job.state == State.RUNNING]
-    workers = sorted(answer.insights.workers, key=lambda worker: worker.beat_at, reverse=True)
+    workers = sorted(answer.workers, key=lambda worker: worker.beat_at, reverse=True)
     return {
         "alias": alias,
-        "silent": "" if answer.insights.is_complete else told_of_silence(alias),
+        "silent": "" if answer.is_complete else told_of_silence(alias),
         "is_local": answer.is_local,
-        "workers": [_cells_of(site, worker, now, running) for worker in workers],
+        "workers": [_cells_of(site, worker, answer.now, answer.running) for worker in workers],
         "may_stop": stopping.may_stop(request) and not answer.is_local,
         "no_worker": _("It starts a worker with its first job.")
         if answer.is_local
