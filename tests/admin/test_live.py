@@ -97,7 +97,7 @@ def test_jobs_of_redis_are_canceled_and_run_now_and_its_workers_asked_to_stop(
     )
     assert get_job(waiting).state == "CANCELED"
     assert "1 left as it was" in told(act(client, alias, "cancel", job=[waiting.id]))
-    assert told(act(client, alias, "run_now", job=[later.id])) == "1 ready now."
+    assert told(act(client, alias, "run_now", job=[later.id])) == "1 job ready now."
     assert get_job(later).state == "READY"
     assert "asked to stop" in told(act(client, alias, "stop", worker=["box:7:ab", "gone"]))
     assert store_of(alias).heartbeat("box:7:ab").is_stop_asked

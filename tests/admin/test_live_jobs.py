@@ -97,7 +97,7 @@ def test_it_is_canceled_from_its_page_once_the_reader_has_said_so_twice(
     assert "scheduled jobs become ready" in asks.content.decode()
     assert get_job(job).state == "SCHEDULED"
     done = client.post(page_of(job.id), {**answer, "confirmed": "yes"}, follow=True)
-    assert told(done) == "1 ready now."
+    assert told(done) == "1 job ready now."
     assert get_job(job).state == "READY"
     assert LogEntry.objects.get().change_message == "SCHEDULED -> READY."
     client.post(page_of(job.id), {"action": "cancel", "job": str(uuid4()), "confirmed": "yes"})
