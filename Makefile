@@ -4,8 +4,10 @@ VENV := .venv
 STAMP := $(VENV)/.stamp
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
-# Processes of the test run; PYTEST_ARGS and TESTS narrow it: make test TESTS=tests/jobs
-WORKERS ?= 2
+# Processes of the test run: two for each processor, since tests also wait for servers and processes, and eight at
+# the most; PYTEST_ARGS and TESTS narrow it: make test TESTS=tests/jobs
+PROCESSORS := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+WORKERS ?= $(shell test $(PROCESSORS) -lt 4 && expr 2 '*' $(PROCESSORS) || echo 8)
 TESTS ?=
 PYTEST_ARGS ?=
 # Seconds for which each of the longest soak tests goes on

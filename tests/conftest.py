@@ -8,6 +8,10 @@ import hypothesis
 import pytest
 
 from tests import servers
+from tests.leftovers import quick_clean_up
+from tests.servers import postgresql
+
+__all__ = ["quick_clean_up"]
 
 # How long an example takes depends on the machine; pytest's own timeout bounds the whole test.
 hypothesis.settings.register_profile("taskq", deadline=None, print_blob=True)
@@ -17,6 +21,13 @@ hypothesis.settings.load_profile("taskq")
 # A shell that starts a run in the background has it ignore Ctrl-C, and every process of it too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Spare tests what only measurements need: that rows outlive a machine that goes down."""
+    is_first_process = not hasattr(config, "workerinput")
+    if is_first_process and config.option.markexpr != "benchmark":
+        postgresql.spare_the_disk(servers.url_of("postgresql"))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -177,8 +177,16 @@ class Store(Figures, ABC):
 
         Only jobs that no limit bounds, and only while no job of this store is ready: else there
         are turns, and what is freed waits for its own. A store that hands nothing over finishes.
+        Whoever relays calls `look_again` within moments.
         """
         return Relayed(self.finish(worker_id, outcomes))
+
+    def look_again(self) -> None:
+        """Look for jobs that began to wait, unseen, for what relays have ended since the last call.
+
+        What nobody has looked for when its process dies is left to `catch_up`.
+        """
+        return
 
     @abstractmethod
     def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:

@@ -63,7 +63,7 @@ class Crew:
         self._writer: Writer = (
             DirectWriter(recorder)
             if store.is_local
-            else ThreadedWriter(recorder, name, self._note_written)
+            else ThreadedWriter(recorder, name, self._note_written, relay.look_again)
         )
 
     @property

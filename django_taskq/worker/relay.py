@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.outcome import Verdict
@@ -9,6 +10,10 @@ from django_taskq.jobs.states import State
 from django_taskq.stores.base import Store
 from django_taskq.worker.inputs import with_inputs
 from django_taskq.worker.run import Ended
+
+# Seconds after a finish within which those are looked for who began to wait for it unseen. A chain
+# is through some steps by then, and they share a look.
+LOOK_WITHIN = 0.05
 
 type Heir = Callable[[str], ClaimRequest | None]
 
@@ -35,6 +40,7 @@ class Relay:
         self._take = take
         self._on_doubt = on_doubt
         self._has_taken = False
+        self._look_at: float | None = None
 
     def finish(self, worker_id: str, members: Sequence[Ended]) -> Sequence[State | None]:
         """Write how attempts ended; return each job's new state, or None where refused."""
@@ -51,7 +57,24 @@ class Relay:
             except Exception:
                 self._on_doubt()
                 raise
+            finally:
+                # It may have been committed even so.
+                self._look_at = self._look_at or monotonic() + LOOK_WITHIN
         return states
+
+    def look_again(self, *, at_once: bool = False) -> float | None:
+        """Have the store look again for what was written, where that is due.
+
+        Return the seconds until it is, None where there is nothing to look for.
+        """
+        if self._look_at is None:
+            return None
+        left = self._look_at - monotonic()
+        if left > 0 and not at_once:
+            return left
+        self._look_at = None
+        self._store.look_again()
+        return None
 
     def take_taken(self) -> bool:
         """Tell whether anything was handed over since the last call."""

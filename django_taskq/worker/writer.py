@@ -61,6 +61,13 @@ class Writer(Protocol):
         """Write what is left; return whether all of it was."""
 
 
+class Look(Protocol):
+    """What is to be looked for after writes."""
+
+    def __call__(self, *, at_once: bool = False) -> float | None:
+        """Look if that is due; return the seconds until it is, None where there is nothing."""
+
+
 class Recorder:
     """Writes a batch of ended attempts and reports it. Used by one thread at a time.
 
@@ -252,13 +259,16 @@ class ThreadedWriter:
 
     So an idle worker writes a single result at once, and a busy one a hundred in one
     transaction. While the store does not answer, outcomes wait in memory. `on_rest` is called
-    when none is left.
+    when none is left, and `look` between the writes.
     """
 
-    def __init__(self, recorder: Recorder, name: str, on_rest: Callable[[], None]) -> None:
+    def __init__(
+        self, recorder: Recorder, name: str, on_rest: Callable[[], None], look: Look
+    ) -> None:
         self.is_writing = False
         self._recorder = recorder
         self._on_rest = on_rest
+        self._look = look
         self._line: deque[Ended] = deque()
         self._wakeup = Wakeup()
         self._is_closing = False
@@ -282,8 +292,9 @@ class ThreadedWriter:
 
     def _run(self) -> None:
         while self._line or not self._is_closing:
+            look_in = self._look()
             if not self._line:
-                self._wakeup.wait()
+                self._wakeup.wait(look_in)
                 self._wakeup.clear()
                 continue
             gathered = [self._line.popleft() for _ in range(min(len(self._line), LONGEST_BATCH))]
@@ -291,6 +302,7 @@ class ThreadedWriter:
                 self._write(list(batch))
             if not self._line:
                 self._rest()
+        self._look(at_once=True)
         drop_connections()
 
     def _rest(self) -> None:

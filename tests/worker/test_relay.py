@@ -9,12 +9,15 @@ from django.db import OperationalError
 
 from django_taskq import chain
 from django_taskq.control import store_of
-from django_taskq.jobs.claim import Claim
+from django_taskq.jobs.claim import Claim, ClaimRequest
 from django_taskq.jobs.relay import Relayed
+from django_taskq.jobs.states import State
 from django_taskq.pipelines import PipelineRun
+from django_taskq.worker.relay import LOOK_WITHIN, Relay
 from tests.deadlines import wait_until
 from tests.pipelines import steps
 from tests.worker import tasks
+from tests.worker.claims import claim_of
 from tests.worker.conftest import StartWorker
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "postgresql"])
@@ -125,3 +128,70 @@ def test_other_jobs_that_are_ready_have_their_turn_before_a_long_chain_ends(
     run.wait(timeout=LONGEST)
     wait_until(lambda: "other" in tasks.SEEN, what="the other's job to run")
     assert tasks.SEEN == [0, 1, 2, "other", "last"]
+
+
+def test_a_worker_looks_soon_for_who_began_to_wait_unseen_for_what_it_has_relayed(
+    alias: str, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, done = store_of(alias), []
+
+    def relay(*args: Any) -> Relayed:
+        done.append("relay")
+        return type(store).relay(store, *args)
+
+    monkeypatch.setattr(store, "relay", relay)
+    monkeypatch.setattr(store, "look_again", lambda: done.append("look"))
+    run = chain_of(alias, 3)
+    start_worker(alias)
+    run.wait(timeout=LONGEST)
+    wait_until(lambda: done[-1:] == ["look"], what="a look after the last relay")
+
+
+def test_what_was_handed_over_starts_before_the_look_that_is_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, done = 1000.0, []
+
+    class Handing:
+        def relay(self, *args: Any) -> Relayed:
+            return Relayed([State.SUCCESSFUL], [claim_of(seq=2)])
+
+        def look_again(self) -> None:
+            done.append("look")
+
+    monkeypatch.setattr("django_taskq.worker.relay.monotonic", lambda: now)
+    store: Any = Handing()
+    request = ClaimRequest("w", 1)
+    relay = Relay(store, lambda id: request, lambda claims: done.append("take"), lambda: None)
+    assert relay.look_again() is None
+    relay.finish("w", [])
+    now += LOOK_WITHIN / 2
+    relay.finish("w", [])
+    assert relay.look_again() == pytest.approx(LOOK_WITHIN / 2)
+    now += LOOK_WITHIN / 2
+    assert relay.look_again() is None
+    assert done == ["take", "take", "look"]
+    assert relay.look_again() is None
+    relay.finish("w", [])
+    assert relay.look_again(at_once=True) is None
+    assert done[3:] == ["take", "look"]
+
+
+def test_a_relay_that_broke_off_is_looked_after_as_well() -> None:
+    looked = []
+
+    class Broken:
+        def relay(self, *args: Any) -> Relayed:
+            raise OperationalError("the connection broke after the commit")
+
+        def look_again(self) -> None:
+            looked.append("look")
+
+    store: Any = Broken()
+    request = ClaimRequest("w", 1)
+    relay = Relay(store, lambda id: request, lambda claims: None, lambda: None)
+    with pytest.raises(OperationalError):
+        relay.finish("w", [])
+    assert relay.look_again() is not None
+    relay.look_again(at_once=True)
+    assert looked == ["look"]

@@ -1,7 +1,7 @@
 """Attaching new jobs to those they wait for, without a lock on any of these."""
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -29,6 +29,9 @@ from django_taskq.stores.database.ripples import CHUNK, Ripples
 
 # Names per statement.
 NAMES = 100
+
+# The columns of `Found`.
+COLUMNS = ("seq", "public_id", "tenant", "task_id", "state", "is_blocked", "trigger_rule")
 
 
 class Found(NamedTuple):
@@ -79,46 +82,52 @@ class Attaching:
 
     def _attach(self, wanted: Sequence[tuple[JobSpec, list[Upstream]]], new_ids: Set[str]) -> None:
         """Attach jobs; what is new like them cannot have ended unseen."""
-        uuids = {uuid.UUID(up.id) for _, ups in wanted for up in ups if up.id}
-        uuids |= {uuid.UUID(spec.id) for spec, _ in wanted}
-        by_id = {found.id: found for found in self._by_id(list(uuids))}
+        by_id = self._by_own_id(
+            [up.id for _, ups in wanted for up in ups if up.id] + [spec.id for spec, _ in wanted]
+        )
         by_name = self._by_name(
             {(spec.tenant, up.task_id) for spec, ups in wanted for up in ups if up.task_id}
         )
         edges: list[NewEdge] = []
-        own = {uuid.UUID(id) for id in new_ids}
         decided: set[int] = set()
         open_to_others: set[int] = set()
+        own = {id: found.seq for id, found in by_id.items() if id in new_ids}
+        own_seqs = set(own.values())
         for spec, upstreams in wanted:
-            job = by_id[uuid.UUID(spec.id)]
+            job = by_id[spec.id]
             for upstream in upstreams:
                 found = (
-                    by_id.get(uuid.UUID(upstream.id))
+                    by_id.get(upstream.id)
                     if upstream.id
                     else by_name.get((spec.tenant, upstream.task_id))
                 )
                 edges.append(self._edge(spec, job, upstream, found))
-                if found is None or found.id not in own:
+                if found is None or found.seq not in own_seqs:
                     open_to_others.add(job.seq)
                 if found and standing_of(found.state, found.is_blocked):
                     decided.add(job.seq)
             if job.rule == TriggerRule.ALWAYS:
                 decided.add(job.seq)
-        new: dict[int, list[int]] = {job.seq: [] for job in by_id.values() if job.id in own}
-        for edge in edges:
-            new[edge.downstream_id].append(edge.upstream_id or 0)
-        keys = {
-            key: by_id[uuid.UUID(spec.id)].seq
-            for spec, _ in wanted
-            for key in keys_of(self.place.backend, spec)
-        }
-        self.circles.check(new, keys if self.may_wait else {})
+        self._check_circles([spec for spec, _ in wanted], edges, own)
         self.ripples.add(edges)
         if decided:
             self.ripples.decide(sorted(decided))
         if open_to_others:
             look = partial(self.look, sorted(open_to_others))
             transaction.on_commit(look, using=self.place.database, robust=True)
+
+    def _check_circles(
+        self, specs: Sequence[JobSpec], edges: Sequence[NewEdge], own: dict[str, int]
+    ) -> None:
+        """Raise InvalidPipeline where new edges close a circle; `own` are the new jobs by id."""
+        new: dict[int, list[int]] = {seq: [] for seq in own.values()}
+        for edge in edges:
+            new[edge.downstream_id].append(edge.upstream_id or 0)
+        keys: dict[str, int] = {}
+        if self.may_wait:
+            backend = self.place.backend
+            keys = {key: own[spec.id] for spec in specs for key in keys_of(backend, spec)}
+        self.circles.check(new, keys)
 
     def _edge(self, spec: JobSpec, job: Found, upstream: Upstream, found: Found | None) -> NewEdge:
         if found is not None and found.tenant != spec.tenant:
@@ -228,9 +237,20 @@ class Attaching:
                 resolved.add(downstream)
         return resolved
 
+    def _by_own_id(self, ids: Iterable[str]) -> dict[str, Found]:
+        """Return jobs by their ids as these were given: each is read once, however often it is."""
+        uuids = {id: uuid.UUID(id) for id in dict.fromkeys(ids)}
+        found = {job.id: job for job in self._by_id(list(set(uuids.values())))}
+        return {id: found[key] for id, key in uuids.items() if key in found}
+
     def _by_id(self, ids: Sequence[uuid.UUID]) -> Iterator[Found]:
         for start in range(0, len(ids), CHUNK):
-            yield from self._found(self._jobs().filter(public_id__in=ids[start : start + CHUNK]))
+            yield from map(Found._make, self.rows_of(ids[start : start + CHUNK]))
+
+    def rows_of(self, ids: Sequence[uuid.UUID]) -> Iterable[Sequence[Any]]:
+        """Return the jobs with these ids, with the columns of `Found`."""
+        rows: Iterable[Sequence[Any]] = self._jobs().filter(public_id__in=ids).values_list(*COLUMNS)
+        return rows
 
     def _by_name(
         self, names: Collection[tuple[str, str | None]]
@@ -256,10 +276,7 @@ class Attaching:
         return found
 
     def _found(self, jobs: Any) -> Iterator[Found]:
-        rows = jobs.values_list(
-            "pk", "public_id", "tenant", "task_id", "state", "is_blocked", "trigger_rule"
-        )
-        return map(Found._make, rows)
+        return map(Found._make, jobs.values_list(*COLUMNS))
 
     def _jobs(self) -> Any:
         return self.place.jobs().order_by()

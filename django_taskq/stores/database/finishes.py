@@ -52,27 +52,20 @@ class Finishes:
 
     def finish(self, worker_id: str, outcomes: Sequence[Outcome]) -> list[State | None]:
         """Write how attempts ended; return each job's new state, or None where refused."""
-        return self.relay(worker_id, outcomes, None)[0]
+        written = self._write_all(worker_id, outcomes, None)
+        self._ripples.look_again(ended_among(written.states))
+        return _told(outcomes, written)
 
     def relay(
         self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None
     ) -> tuple[list[State | None], list[Taken]]:
-        """Finish, and hand what that frees to the heir; return what the heir was handed, too."""
-        states: dict[tuple[int, int], State] = {}
-        taken: list[Taken] = []
-        # In the order of seq, in which everybody locks, so that nobody waits in a circle.
-        ordered = sorted(outcomes, key=lambda outcome: outcome.seq)
-        if len(ordered) > CHUNK:
-            # It has room once, not once for each transaction.
-            heir = None
-        for start in range(0, len(ordered), CHUNK):
-            written = self._write_chunk(worker_id, ordered[start : start + CHUNK], heir)
-            states |= written.states
-            taken += written.taken
-        if State.READY in states.values():
-            self._announce()
-        self._ripples.look_again(ended_among(states))
-        return [states.pop((outcome.seq, outcome.attempt), None) for outcome in outcomes], taken
+        """Finish, and hand what that frees to the heir; return what the heir was handed, too.
+
+        The look for those who attached meanwhile is owed: what was handed over starts before it.
+        """
+        written = self._write_all(worker_id, outcomes, heir)
+        self._ripples.owe_looks(ended_among(written.states))
+        return _told(outcomes, written), written.taken
 
     def release(self, worker_id: str, fences: Iterable[Fence]) -> int:
         """Give back claimed jobs that never started; return how many."""
@@ -83,6 +76,21 @@ class Finishes:
         """Write what running attempts tell; return how many were taken."""
         ordered = sorted(notes)
         return self.place.settle(self.write_notes, worker_id, ordered) if ordered else 0
+
+    def _write_all(self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None) -> Written:
+        all_written = Written({}, [])
+        # In the order of seq, in which everybody locks, so that nobody waits in a circle.
+        ordered = sorted(outcomes, key=lambda outcome: outcome.seq)
+        if len(ordered) > CHUNK:
+            # It has room once, not once for each transaction.
+            heir = None
+        for start in range(0, len(ordered), CHUNK):
+            written = self._write_chunk(worker_id, ordered[start : start + CHUNK], heir)
+            all_written.states.update(written.states)
+            all_written.taken.extend(written.taken)
+        if State.READY in all_written.states.values():
+            self._announce()
+        return all_written
 
     def _write_chunk(
         self, worker_id: str, outcomes: Sequence[Outcome], heir: Heir | None
@@ -184,6 +192,12 @@ class Finishes:
 
     def _running(self, worker_id: str) -> Any:
         return self.place.jobs().filter(state=State.RUNNING, worker_id=worker_id)
+
+
+def _told(outcomes: Sequence[Outcome], written: Written) -> list[State | None]:
+    """Return the new states in the order of the outcomes: of two for one attempt, the first's."""
+    states = dict(written.states)
+    return [states.pop((outcome.seq, outcome.attempt), None) for outcome in outcomes]
 
 
 def ended_among(states: Mapping[tuple[int, int], State]) -> list[int]:

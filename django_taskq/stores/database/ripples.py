@@ -1,6 +1,8 @@
 """What the end of jobs does to those that wait for them, written in the transaction of that end."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -100,6 +102,7 @@ class Ripples:
         # Whether somebody waited for the last jobs that were looked at: a guess about the next,
         # which saves a question.
         self.expects_edges = False
+        self._owed = deque[int]()
         # Hears which jobs were moved, in the transaction that moved them.
         self.on_moved: Callable[[Sequence[int]], None] | None = None
         # Takes the ids of jobs that fell, once that is committed.
@@ -135,6 +138,19 @@ class Ripples:
         if sources and not self.is_serial:
             look = partial(self._look, sources)
             transaction.on_commit(look, using=self.place.database, robust=True)
+
+    def owe_looks(self, seqs: Iterable[int]) -> None:
+        """Have the next `pay_looks` look again for those who wait for these."""
+        if not self.is_serial:
+            self._owed.extend(seqs)
+
+    def pay_looks(self) -> None:
+        """Look again, as above, for all that is owed; any thread may pay for another one."""
+        owed: list[int] = []
+        with suppress(IndexError):
+            while True:
+                owed.append(self._owed.popleft())
+        self.look_again(owed)
 
     def _look(self, sources: Sequence[int]) -> None:
         for chunk in _chunks(sources):

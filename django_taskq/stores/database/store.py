@@ -35,7 +35,6 @@ from django_taskq.models import Job
 from django_taskq.options import Options
 from django_taskq.stores.archive import KeptJob
 from django_taskq.stores.base import Store
-from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.books import End, end_of
 from django_taskq.stores.database.changes import Changes
 from django_taskq.stores.database.clock import Clock
@@ -97,7 +96,7 @@ class DatabaseStore(Store):
         announce = self._wakeups.announce
         self._ripples = ripples = chosen.ripples(place, announce)
         ripples.on_fallen = self.falls.note
-        self._attaching = Attaching(place, ripples)
+        self._attaching = chosen.attaching(place, ripples)
         self._inserts = chosen.inserts(place, announce, self._attaching)
         self._claims = chosen.claims(place)
         self._finishes = chosen.finishes(place, announce, ripples)
@@ -200,6 +199,10 @@ class DatabaseStore(Store):
         states, taken = self._finishes.relay(worker_id, outcomes, heir)
         self._settle(worker_id, [end_of(outcome) for outcome in outcomes], states)
         return Relayed(states, self._claims.hand_over(worker_id, taken))
+
+    def look_again(self) -> None:
+        """Look for jobs that began to wait, unseen, for what relays have ended."""
+        self._ripples.pay_looks()
 
     def expand(self, worker_id: str, outcome: Outcome, specs: Sequence[JobSpec]) -> State | None:
         """Write a success by which a job becomes other jobs; None where the fence refuses."""

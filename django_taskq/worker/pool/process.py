@@ -21,6 +21,7 @@ from django_taskq.worker.pool.birth import (
 )
 from django_taskq.worker.pool.config import ChildConfig
 from django_taskq.worker.pool.forks import forget_in_forks
+from django_taskq.worker.pool.imports import let_imports_end
 from django_taskq.worker.pool.nurse import Nurse, NurseryGone
 from django_taskq.worker.pool.spawning import spawn
 from django_taskq.worker.pool.wire import Wire
@@ -183,6 +184,7 @@ def start_child(method: str, config: ChildConfig) -> ChildProcess:
 
 def _fork(theirs: socket.socket, wire: Wire, config: ChildConfig) -> ChildProcess:
     parent, inherited = os.getpid(), open_connections()
+    let_imports_end()
     pid = os.fork()
     if pid == 0:
         try:

@@ -87,6 +87,19 @@ class Relaying:
             claims = next_of(store, relay(store, success(claimed)))
         assert ran == ids
 
+    def test_a_look_after_relays_moves_nothing_that_they_have_moved(self, store: Store) -> None:
+        join(store)
+        first = insert(store)
+        child = insert_after(store, first)
+        grandchild = insert_after(store, child)
+        claims = next_of(store, relay(store, success(claim_one(store))))
+        store.look_again()
+        assert (state(store, child), state(store, grandchild)) == (State.RUNNING, State.DEFERRED)
+        (last,) = next_of(store, relay(store, *map(success, claims)))
+        for _ in range(2):
+            store.look_again()
+            assert (last.id, state(store, grandchild)) == (grandchild, State.RUNNING)
+
     @pytest.mark.parametrize("rule", TriggerRule)
     def test_upstreams_that_end_together_decide_as_a_finish_does(
         self, store: Store, rule: TriggerRule

@@ -14,6 +14,7 @@ from django_taskq.stores.base import Store
 from django_taskq.stores.database.ripples import Ripples
 from tests.stores.contracts.depending import after, insert_after
 from tests.stores.contracts.naming import named
+from tests.stores.contracts.relaying import relay
 from tests.stores.jobs import (
     Thread,
     claim_one,
@@ -79,6 +80,25 @@ def test_a_finish_finds_what_was_attached_between_its_write_and_its_commit(
         ids: list[str] = []
         in_other_thread(place, lambda: ids.append(insert_after(store, first)))
     assert state(store, ids[0]) is State.READY
+
+
+@pytest.mark.parametrize("relayer_dies", [False, True])
+def test_a_relay_owes_a_look_for_what_was_attached_between_its_write_and_its_commit(
+    place: DatabasePlace, store: Store, relayer_dies: bool
+) -> None:
+    first = insert(store)
+    claimed = claim_one(store)
+    with transaction.atomic(using=place.database):
+        relay(store, success(claimed))
+        ids: list[str] = []
+        in_other_thread(place, lambda: ids.append(insert_after(store, first)))
+    assert state(store, ids[0]) is State.DEFERRED
+    if relayer_dies:
+        assert store.catch_up(1000) == 1
+    else:
+        store.look_again()
+    assert state(store, ids[0]) is State.READY
+    assert store.catch_up(1000) == 0
 
 
 def test_a_failure_that_meets_an_enqueue_blocks_it(place: DatabasePlace, store: Store) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from django_taskq.jobs.hindrance import Hindrance
+from django_taskq.stores.database.attaching import Attaching
 from django_taskq.stores.database.backlogs import BacklogReads
 from django_taskq.stores.database.claims import Claims
 from django_taskq.stores.database.clock import Clock, HostClock
@@ -26,6 +27,7 @@ class Vendor(NamedTuple):
     begin: Begin
     among: Among
     ripples: type[Ripples]
+    attaching: type[Attaching]
     inserts: type[Inserts]
     claims: type[Claims]
     finishes: type[Finishes]
@@ -55,6 +57,7 @@ GENERIC = Vendor(
     begin=plainly,
     among=named,
     ripples=Ripples,
+    attaching=Attaching,
     inserts=Inserts,
     claims=Claims,
     finishes=Finishes,

@@ -3,6 +3,7 @@
 from django_taskq.stores.database.clock import ServerClock
 from django_taskq.stores.database.vendors.generic import GENERIC
 from django_taskq.stores.database.vendors.postgresql.arrays import any_of
+from django_taskq.stores.database.vendors.postgresql.attaching import PostgresqlAttaching
 from django_taskq.stores.database.vendors.postgresql.backlogs import PostgresqlBacklogs
 from django_taskq.stores.database.vendors.postgresql.claims import PostgresqlClaims
 from django_taskq.stores.database.vendors.postgresql.finishes import PostgresqlFinishes
@@ -29,6 +30,7 @@ POSTGRESQL = GENERIC._replace(
     begin=committed,
     among=any_of,
     ripples=PostgresqlRipples,
+    attaching=PostgresqlAttaching,
     inserts=PostgresqlInserts,
     backlogs=PostgresqlBacklogs,
     handing=PostgresqlHanding,

@@ -34,42 +34,52 @@ _SIMPLE = """AND (
     LIMIT 1
 ) IS NULL"""
 
+# That a job waits, in words that no partial index is made for: as long as the table is not
+# analysed, the planner would walk the index of all that wait, to find one by its key.
+_WAITS = "COALESCE(state, '') = 'DEFERRED'"
+
+# That an edge counts nothing yet, in words of which the planner thinks that they hold for most:
+# whose key it expects to look up in vain, it would rather read the whole table.
+_IS_OPEN = "num_nulls(own.counted_as) <> 0"
+
 # End jobs by `ended`, count them for those that wait, which are locked in the order of seq before
 # their edges are, and free those that have waited for the last one. Inputs: those of `ended`.
 # What is free is READY, or RUNNING where it `fits` the heir. A failed or skipped upstream that a
 # rule does not bear with has decided about the job before, but for one that is blocked.
-_FREE = """
-WITH ended AS ({ended}),
+_FREE = f"""
+WITH ended AS ({{ended}}),
 edge AS MATERIALIZED (
-    SELECT edge.id, edge.downstream_id
+    SELECT id, downstream_id
     FROM ended CROSS JOIN LATERAL (
         SELECT id, downstream_id, counted_as FROM taskq_dependency
         WHERE upstream_id = ended.seq
         OFFSET 0
     ) AS edge
-    WHERE edge.counted_as IS NULL
+    WHERE counted_as IS NULL
 ),
 told AS MATERIALIZED (
-    SELECT
-        seq, upstream_total - upstream_successful - upstream_failed - upstream_skipped AS left_over,
-        upstream_failed = 0 OR trigger_rule = 'all_done' AS may_run, {fits} AS fits
-    FROM taskq_job
-    WHERE seq = ANY (ARRAY(SELECT downstream_id FROM edge)) AND state = 'DEFERRED'
-        AND backend = %(backend)s
-    ORDER BY seq
-    FOR UPDATE
+    SELECT told.* FROM (SELECT DISTINCT downstream_id FROM edge ORDER BY 1) AS each
+    CROSS JOIN LATERAL (
+        SELECT
+            seq,
+            upstream_total - upstream_successful - upstream_failed - upstream_skipped AS left_over,
+            upstream_failed = 0 OR trigger_rule = 'all_done' AS may_run, {{fits}} AS fits
+        FROM taskq_job
+        WHERE seq = each.downstream_id AND {_WAITS} AND backend = %(backend)s
+        FOR UPDATE
+    ) AS told
 ),
 counted AS (
-    UPDATE taskq_dependency SET counted_as = 'successful'
-    WHERE id = ANY (ARRAY(
-        SELECT edge.id FROM edge WHERE edge.downstream_id = ANY (ARRAY(SELECT seq FROM told))
-    )) AND counted_as IS NULL
-    RETURNING downstream_id
+    UPDATE taskq_dependency AS own SET counted_as = 'successful'
+    FROM edge
+    WHERE own.id = edge.id AND {_IS_OPEN}
+        AND edge.downstream_id = ANY (ARRAY(SELECT seq FROM told))
+    RETURNING own.downstream_id
 ),
 score AS MATERIALIZED (
     SELECT
         told.seq, count(*) AS count, may_run AND count(*) >= left_over AS is_free,
-        may_run AND count(*) >= left_over AND {may_have} AS is_handed
+        may_run AND count(*) >= left_over AND {{may_have}} AS is_handed
     FROM counted JOIN told ON told.seq = counted.downstream_id
     GROUP BY told.seq, left_over, may_run, fits
 ),
@@ -77,13 +87,12 @@ freed AS (
     UPDATE taskq_job AS job
     SET
         upstream_successful = job.upstream_successful + score.count,
-        eligible_at = CASE WHEN is_free THEN {now} END,
+        eligible_at = CASE WHEN is_free THEN {{now}} END,
         state = CASE WHEN is_handed THEN 'RUNNING' WHEN is_free THEN 'READY' ELSE job.state END
-        {handed}
+        {{handed}}
     FROM score
-    WHERE job.seq = score.seq AND job.seq = ANY (ARRAY(SELECT seq FROM score))
-        AND job.backend = %(backend)s AND job.state = 'DEFERRED'
-    RETURNING {returned}
+    WHERE job.seq = score.seq
+    RETURNING {{returned}}
 )
 """
 
@@ -106,16 +115,19 @@ _HANDED = """,
         worker_id = CASE WHEN is_handed THEN %(worker)s END,
         claimed_at = CASE WHEN is_handed THEN {now} END"""
 
-# Result: as above, and a row for each job that was handed over, with the columns of a claim.
-_TOLD_AND_HANDED = f"""
+# Result: as above, and a row for each job that was handed over, with the columns of a claim. All of
+# it is short enough that drivers keep how they have taken it apart: longer than 4,096 characters
+# they would do it anew for each step.
+_TOLD_AND_HANDED = """
 SELECT NULL::bigint, NULL::integer, true, NULL::bigint, handed.* FROM freed AS handed
 WHERE state = 'RUNNING'
 UNION ALL
-SELECT NULL, NULL, true, seq, NULL{", NULL" * len(COLUMNS)} FROM freed WHERE state = 'READY'
+SELECT NULL, NULL, true, ready.seq, none.*
+FROM freed AS ready LEFT JOIN freed AS none ON false
+WHERE ready.state = 'READY'
 UNION ALL
-SELECT
-    ended.seq, ended.attempt, EXISTS (SELECT 1 FROM edge), NULL, NULL{", NULL" * len(COLUMNS)}
-FROM ended
+SELECT ended.seq, ended.attempt, EXISTS (SELECT 1 FROM edge), NULL, none.*
+FROM ended LEFT JOIN freed AS none ON false
 """
 _RETURNED = ", ".join(["job.state", *map(returned, COLUMNS)])
 _CLAIMED_AT = 5 + COLUMNS.index("claimed_at")

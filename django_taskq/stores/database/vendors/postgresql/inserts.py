@@ -157,18 +157,14 @@ class PostgresqlInserts(Inserts):
 
     def store_rare(self, specs: Sequence[JobSpec]) -> datetime:
         """Write rows with what only jobs of pipelines, of schedules and about objects have."""
+        if len(specs) <= CHUNK:
+            # One statement is all or nothing by itself.
+            return self._store_rare_chunk(specs)
         with self.place.transaction():
-            times = []
-            for start in range(0, len(specs), CHUNK):
-                chunk = specs[start : start + CHUNK]
-                rows = zip(
-                    *((*self._values(spec), *_origin_of(spec)) for spec in chunk), strict=True
-                )
-                columns = dict(zip(_RARE_TYPES, rows, strict=True))
-                values: dict[str, Any] = {}
-                given = given_rows(_RARE_TYPES, columns, values)
-                statement = self._filled(_INSERT_RARE, self._all_aged, given=given)
-                times.append(self._execute(statement, values))
+            times = [
+                self._store_rare_chunk(specs[start : start + CHUNK])
+                for start in range(0, len(specs), CHUNK)
+            ]
         return times[0]
 
     def enter(self, specs: Sequence[JobSpec]) -> tuple[datetime, set[str]]:
@@ -192,6 +188,13 @@ class PostgresqlInserts(Inserts):
         # In no order that PostgreSQL promises.
         told = {id: Numbered(seq, rank, at, is_due) for _, seq, rank, id, is_due in rows}
         return [told[spec.id] for spec in specs]
+
+    def _store_rare_chunk(self, specs: Sequence[JobSpec]) -> datetime:
+        rows = zip(*((*self._values(spec), *_origin_of(spec)) for spec in specs), strict=True)
+        columns = dict(zip(_RARE_TYPES, rows, strict=True))
+        values: dict[str, Any] = {}
+        given = given_rows(_RARE_TYPES, columns, values)
+        return self._execute(self._filled(_INSERT_RARE, self._all_aged, given=given), values)
 
     def _statement_of(
         self, text: str, specs: Sequence[JobSpec], **parts: str
