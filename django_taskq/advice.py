@@ -92,15 +92,16 @@ def advice_on(found: Situation) -> list[Advice]:
 def silent(glance: Glance, alias: str) -> Iterator[Advice]:
     """Tell that what hands out the jobs of rows does not answer."""
     if not glance.is_complete:
-        yield Advice(
-            Subject.SILENT,
-            _(
-                "Redis does not answer for the backend “%(alias)s”. Its jobs are safe in their "
-                "rows and wait there; what runs and who works cannot be told. Start Redis, or look "
-                "at its address in CACHES: the jobs are handed to it by themselves then."
-            )
-            % {"alias": alias},
-        )
+        yield Advice(Subject.SILENT, told_of_silence(alias))
+
+
+def told_of_silence(alias: str) -> str:
+    """Return the sentences about an alias whose rows are there and whose Redis is silent."""
+    return _(
+        "Redis does not answer for the backend “%(alias)s”. Its jobs are safe in their "
+        "rows and wait there; what runs and who works cannot be told. Start Redis, or look "
+        "at its address in CACHES: the jobs are handed to it by themselves then."
+    ) % {"alias": alias}
 
 
 def unserved(glance: Glance, alias: str, *, is_pool: bool = False) -> Iterator[Advice]:

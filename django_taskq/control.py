@@ -19,6 +19,7 @@ from django_taskq.jobs.durations import seconds_to_wait
 from django_taskq.jobs.explanation import explain
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import parse_id
+from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
 from django_taskq.loading import load_task
@@ -65,6 +66,11 @@ def why(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> str:
     outlook = store_of(alias).outlook(id)
     if outlook is None:
         raise TaskResultDoesNotExist(id)
+    return explained(outlook)
+
+
+def explained(outlook: Outlook) -> str:
+    """Return in one sentence, of what a store told of a job, why that is not running."""
     return explain(outlook, _load_error(outlook.record))
 
 

@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 from django.utils.translation import gettext, gettext_noop
 
 from django_taskq.control import database_of, store_of
-from django_taskq.missing_tables import explain_error
+from django_taskq.missing_tables import LACKS, explain_error
 from django_taskq.stores.base import Store
 from django_taskq.worker.connections import drop_connections
 from django_taskq.worker.loop import told
@@ -100,6 +100,6 @@ def _put[T](alias: str, question: Callable[[Store], T]) -> "SimpleQueue[T | NoAn
 
 def _why(alias: str, error: Exception) -> NoAnswer:
     missing = explain_error([database_of(alias)]) if isinstance(error, DatabaseError) else None
-    if missing:
-        return NoAnswer(missing)
+    if missing is not None:
+        return NoAnswer(LACKS, **missing._asdict())
     return NoAnswer(gettext_noop("The store cannot be asked: %(error)s"), error=told(error))

@@ -10,7 +10,7 @@ from django.db import router, transaction
 from django.db.models import Model, QuerySet
 
 from django_taskq.control import database_of, durable_aliases
-from django_taskq.missing_tables import describe_missing
+from django_taskq.missing_tables import find_missing
 from django_taskq.models import Queue, Tenant
 
 BATCH = 500
@@ -27,7 +27,8 @@ def databases() -> list[str]:
 
 def find_obstacle(database: str) -> str | None:
     """Return in a sentence which of the tables are missing in a database, or None."""
-    return describe_missing(database, (Queue, Tenant))
+    missing = find_missing(database, (Queue, Tenant))
+    return None if missing is None else str(missing)
 
 
 def rule[R: Tenant | Queue](kind: type[R], name: str, database: str, **values: Any) -> R:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.admin.utils import display_for_value
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -36,6 +38,12 @@ def block(text: str | None, longest: int = LONGEST_TEXT) -> SafeString | str:
 def moment(value: datetime | None) -> str:
     """Return a time in the reader's zone and format."""
     return display_for_value(value, NOTHING) if value is not None else NOTHING
+
+
+def exact(value: datetime) -> str:
+    """Return a time in the reader's zone to the millisecond: jobs may begin and end within one."""
+    there = timezone.localtime(value)
+    return f"{date_format(there)}, {there:%H:%M:}{localised(f'{there:%S.%f}'[:-3])}"
 
 
 def span(value: timedelta | None) -> str:

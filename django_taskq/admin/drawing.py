@@ -19,6 +19,11 @@ LONGEST_NAME = 24
 # Beyond this a picture shows nothing that a table does not.
 MOST_NODES = 300
 
+# What the style sheet colours as; the colours below are for where it is missing.
+_CLASSES = {
+    "SUCCESSFUL": "taskq-good", "FAILED": "taskq-bad", "RUNNING": "taskq-busy",
+    "BLOCKED": "taskq-warn",
+}  # fmt: skip
 _COLORS = {
     "SUCCESSFUL": "#2e7d32",
     "FAILED": "#c62828",
@@ -99,4 +104,6 @@ def _box(node: Node, place: Place, link: str) -> SafeString:
         name, cells.line(node.task), place.x, place.y, WIDTH, HEIGHT, color, place.x + 10,
         place.y + 22, shown, place.x + 10, place.y + 42, color, cells.line(told),
     )  # fmt: skip
-    return format_html('<a href="{}">{}</a>', link, box) if link else format_html("<g>{}</g>", box)
+    kind = f"taskq-step {_CLASSES.get(node.state, 'taskq-idle')}"
+    shape = format_html('<a href="{}">{}</a>', link, box) if link else box
+    return format_html('<g class="{}">{}</g>', kind, shape)

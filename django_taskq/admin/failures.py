@@ -153,18 +153,19 @@ def _group_in(request: HttpRequest) -> tuple[str, str]:
     return request.POST.get("task", ""), request.POST.get("error", "")
 
 
-def _choices(request: HttpRequest, alias: str | None) -> list[dict[str, Any]]:
+def _choices(request: HttpRequest, alias: str | None) -> list[list[dict[str, Any]]]:
     """Return the links to other days, and to other aliases and databases if there are any."""
-    choices = [
+    days_back = [
         _choice(request, _days_told(days), days == _days(request),
                 **{DAYS_PARAMETER: str(days)})
         for days in DAYS
     ]  # fmt: skip
+    aliases = []
     for database in places.databases():
         for name in places.aliases_in(database):
             chosen = {places.DATABASE_PARAMETER: database, places.BACKEND_PARAMETER: name}
-            choices.append(_choice(request, name, name == alias, **chosen))
-    return choices if len(choices) > len(DAYS) + 1 else choices[: len(DAYS)]
+            aliases.append(_choice(request, name, name == alias, **chosen))
+    return [days_back, aliases] if len(aliases) > 1 else [days_back]
 
 
 def _choice(request: HttpRequest, shown: str, is_chosen: bool, **changes: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django_taskq import control
 from django_taskq.admin import cells, neighbours, schedule_cells, timeline
 from django_taskq.admin import wanted as names
 from django_taskq.admin.payloads import listed
+from django_taskq.admin.sightings import is_in_table, seen
 from django_taskq.admin.tries import MOST_TRIES, tries_of
 from django_taskq.jobs.limits import words_of
 from django_taskq.jobs.states import ENDED
@@ -73,6 +74,10 @@ class JobDetails(admin.ModelAdmin):
         """Return why a job that has not ended is not running, or that it is."""
         if job.state in ENDED:
             return cells.NOTHING
+        if not is_in_table(job):
+            outlook = seen(job).outlook
+            told = None if outlook is None else control.explained(outlook)
+            return cells.line(told, LONGEST_REASON)
         try:
             return cells.line(control.why(str(job.public_id), job.backend), LONGEST_REASON)
         except InvalidTaskBackend:

@@ -1,7 +1,6 @@
 """Jobs in the admin: a list that is fast at millions of rows, and everything about one."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -15,11 +14,11 @@ from django_taskq.admin.job_columns import JobColumns
 from django_taskq.admin.job_details import JobDetails
 from django_taskq.admin.job_payloads import JobPayloads
 from django_taskq.admin.listing import JobList
+from django_taskq.admin.live_jobs import LiveJobs
 from django_taskq.admin.overview import OverviewPage
 from django_taskq.admin.paging import CappedPaginator
 from django_taskq.admin.spines import spine_of
 from django_taskq.admin.wanted import PARAMETERS, wanted_in
-from django_taskq.jobs.ids import parse_id
 from django_taskq.models import Job
 
 type Sections = tuple[tuple[Words | None, dict[str, Any]], ...]
@@ -46,7 +45,7 @@ SECTIONS: tuple[tuple[Words | None, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-class JobAdmin(OverviewPage, FailurePages, JobColumns, JobDetails, JobPayloads):
+class JobAdmin(OverviewPage, FailurePages, LiveJobs, JobColumns, JobDetails, JobPayloads):
     """Shows jobs. Nothing is added, changed or deleted here but by the actions."""
 
     list_display = (
@@ -142,12 +141,3 @@ class JobAdmin(OverviewPage, FailurePages, JobColumns, JobDetails, JobPayloads):
     ) -> tuple[QuerySet[Job], bool]:
         """Leave the rows as they are: the list searches as it filters."""
         return queryset, False
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Job | None:
-        """Return a job by its public id, in whatever database it is."""
-        id = parse_id(object_id)
-        if id is None:
-            return None
-        return self.get_queryset(request).filter(public_id=UUID(id)).first()

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_taskq.admin import cells
+from django_taskq.admin.sightings import is_in_table, seen
 from django_taskq.models import Dependency, Job
 
 MOST = 20
@@ -22,7 +23,30 @@ type Link = Callable[[str], str]
 
 
 def block_of(job: Job, link: Link) -> SafeString | str:
-    """Return both sides of a job; a plain one costs one query."""
+    """Return both sides of a job; a plain one costs one query, one in no table none."""
+    before, after = _stored(job) if is_in_table(job) else _seen(job)
+    parts = [
+        _table(name, rows, link)
+        for name, rows in ((_("Waits for"), before), (_("What waits for it"), after))
+        if rows
+    ]
+    return format_html_join("", "{}", ((part,) for part in parts)) or cells.NOTHING
+
+
+def _seen(job: Job) -> tuple[list[Any], list[Any]]:
+    """Return both sides as the store told of them."""
+    sighting = seen(job)
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    for edge in sighting.edges:
+        is_after = edge.upstream == sighting.record.id
+        other = edge.downstream if is_after else edge.upstream
+        known = sighting.neighbours.get(other or "")
+        told = (None, None, None, other, edge.task_id)
+        sides[is_after].append(told if known is None else (known.id, known.task, known.state))
+    return sides
+
+
+def _stored(job: Job) -> tuple[Sequence[Any], Sequence[Any]]:
     edges = Dependency._default_manager.using(job._state.db)
     before: Sequence[Any] = ()
     if job.upstream_total:
@@ -39,12 +63,7 @@ def block_of(job: Job, link: Link) -> SafeString | str:
             : MOST + 1
         ]
     )
-    parts = [
-        _table(name, rows, link)
-        for name, rows in ((_("Waits for"), before), (_("What waits for it"), after))
-        if rows
-    ]
-    return format_html_join("", "{}", ((part,) for part in parts)) or cells.NOTHING
+    return before, after
 
 
 def _table(name: str, rows: Sequence[Any], link: Link) -> SafeString:

@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy
 
 from django_taskq import control
 from django_taskq.admin import cells, places
+from django_taskq.admin.live_numbers import rowless_aliases
+from django_taskq.admin.live_workers import live_address
 from django_taskq.admin.overview_charts import charts_of, seconds, whole
 from django_taskq.advice import number
 from django_taskq.jobs.counts import Counts, Ending
@@ -61,7 +63,7 @@ class OverviewPage(admin.ModelAdmin):
             "periods": _periods(period, request.GET.get(places.BACKEND_PARAMETER)),
             "backends": _backends(found, chosen, period),
             "warnings": _warnings(found),
-            "live": [self._live(alias, answer) for alias, answer in found.items()],
+            "live": [self._live(request, alias, answer) for alias, answer in found.items()],
             "states": [state.value for state in _STATES],
             "chosen": None if chosen is None else chosen.alias,
             "tiles": [] if chosen is None else _tiles(total_of(chosen.points)),
@@ -72,7 +74,7 @@ class OverviewPage(admin.ModelAdmin):
         }  # fmt: skip
         return TemplateResponse(request, "admin/django_taskq/job/overview.html", context)
 
-    def _live(self, alias: str, answer: Sight | NoAnswer) -> dict[str, Any]:
+    def _live(self, request: HttpRequest, alias: str, answer: Sight | NoAnswer) -> dict[str, Any]:
         if isinstance(answer, NoAnswer):
             return {"alias": alias, "silence": answer.told()}
         glance = answer.glance
@@ -82,7 +84,7 @@ class OverviewPage(admin.ModelAdmin):
             "alias": alias,
             "is_pool": answer.is_pool,
             "depths": [
-                {"shown": number(glance.depth(state)), "link": self._link(answer, state)}
+                {"shown": number(glance.depth(state)), "link": self._link(request, answer, state)}
                 for state in _STATES
             ],
             "oldest": cells.span(age),
@@ -103,10 +105,10 @@ class OverviewPage(admin.ModelAdmin):
             ],
         }
 
-    def _link(self, sight: Sight, state: State) -> str:
-        """Return the list of an alias's jobs in a state; those of a pool are in no list."""
-        if sight.alias not in control.durable_aliases():
-            return ""
+    def _link(self, request: HttpRequest, sight: Sight, state: State) -> str:
+        """Return where an alias's jobs in a state are: in the list, if they are rows."""
+        if sight.alias in rowless_aliases():
+            return live_address(self.admin_site, request)
         query = {
             places.DATABASE_PARAMETER: control.database_of(sight.alias),
             places.BACKEND_PARAMETER: sight.alias,

@@ -21,8 +21,8 @@ class QueueAdmin(RuleAdmin):
     """Shows and edits the rows of queues, and shows those that have jobs and no row."""
 
     list_display = (
-        "name_cell", "paused", "ready", "oldest", "scheduled", "deferred", "running", "max_running",
-        "rate", "served_by", "switch",
+        "name_cell", "paused_cell", "switch", "ready", "oldest", "scheduled", "deferred", "running",
+        "max_running", "rate", "served_by",
     )  # fmt: skip
     edited = ("name", "paused", "max_running")
     words = QUEUES

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django_taskq.admin.asking import asked
+from django_taskq.advice import told_of_silence
 from django_taskq.jobs.backlogs import Backlog, BacklogQuery, Backlogs
 from django_taskq.jobs.counts import ENDINGS, Counts, Ending, by_queue
 from django_taskq.jobs.depths import Depth
@@ -72,6 +73,7 @@ class TenantPage(NamedTuple):
 def queue_page(aliases: Sequence[str]) -> QueuePage:
     """Read the queues of some aliases."""
     found, silent = asked(aliases, _glance)
+    silent |= _half_silent({alias: glance for alias, (glance, _, _) in found.items()})
     workers = tuple(worker for glance, _, _ in found.values() for worker in glance.alive)
     names = {name for glance, _, _ in found.values() for name in glance.queues}
     by_name = {
@@ -96,6 +98,7 @@ def tenant_page(aliases: Sequence[str], tenants: Sequence[str] | None) -> Tenant
         return backlogs, store.servings(backlogs.now - GIVEN_OVER, names)
 
     found, silent = asked(aliases, look)
+    silent |= _half_silent({alias: backlogs for alias, (backlogs, _) in found.items()})
     workers = tuple(
         worker for backlogs, _ in found.values() for worker in backlogs.workers if worker.is_alive
     )
@@ -120,6 +123,11 @@ def _joined(found: Iterable[Backlogs]) -> dict[str, Numbers]:
         for name, backlog in backlogs.by_tenant.items():
             parts.setdefault(name, []).append(_of_backlog(backlog, backlogs.now))
     return {name: _together(some) for name, some in parts.items()}
+
+
+def _half_silent(told: Mapping[str, Glance | Backlogs]) -> dict[str, str]:
+    """Say of which aliases only the rows have answered."""
+    return {alias: told_of_silence(alias) for alias, each in told.items() if not each.is_complete}
 
 
 def takers(workers: Iterable[WorkerRecord], queue: str) -> int:

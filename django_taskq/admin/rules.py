@@ -10,6 +10,8 @@ from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -227,6 +229,13 @@ class RuleAdmin(admin.ModelAdmin):
     def name_cell(self, row: Row) -> str:
         """Return the name."""
         return cells.line(str(row))
+
+    @admin.display(description=_("paused"), ordering="paused")
+    def paused_cell(self, row: Row) -> SafeString | str:
+        """Tell whether it is paused: a tick would look as if that were good."""
+        if not row.paused:
+            return cells.NOTHING
+        return format_html('<span class="taskq-badge taskq-warn">{}</span>', gettext("paused"))
 
     @admin.display(description=_("ready"))
     def ready(self, row: Row) -> int | str:

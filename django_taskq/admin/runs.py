@@ -23,7 +23,7 @@ from django_taskq.admin.run_grid import MOST_LOOKED_AT, Cell, grid_of
 from django_taskq.exceptions import RunDoesNotExist
 from django_taskq.jobs.filters import RunFilter
 from django_taskq.jobs.ids import parse_id
-from django_taskq.jobs.run import Node, RunRecord
+from django_taskq.jobs.run import OVER, Node, RunRecord, RunStatus
 from django_taskq.management.runs import counts_of
 from django_taskq.models import Job, Run
 from django_taskq.pipelines.listing import backend_of, find_runs
@@ -113,8 +113,8 @@ class RunAdmin(admin.ModelAdmin):
             "status": str(run.status),
             "drawing": draw(run.graph(), self._link),
             "nodes": [self._node(node) for node in run.graph().nodes],
-            "may_cancel": self._may(request, "cancel"),
-            "may_retry": self._may(request, "retry"),
+            "may_cancel": run.status not in OVER and self._may(request, "cancel"),
+            "may_retry": run.status != RunStatus.SUCCESSFUL and self._may(request, "retry"),
             "runs_url": self._url("changelist"),
             "grid_url": self._url("grid", run.id),
         }

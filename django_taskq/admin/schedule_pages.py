@@ -115,6 +115,7 @@ class SchedulePages(ScheduleActions):
         shown = ticks[:TICKS_OF_PAGE]
         context: dict[str, Any] = {
             "title": _("Ticks of %(name)s") % {"name": cells.line(row.name)},
+            "is_empty": not shown,
             "table": self.ticks_table(request, shown),
             "newest": "" if before is None else self._beneath(request, "ticks", row),
         }

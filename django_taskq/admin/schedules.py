@@ -18,11 +18,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_taskq.admin import cells, filters, places, schedule_cells
+from django_taskq.admin.live_workers import may_see_jobs
 from django_taskq.admin.rule_words import subtitle_in
 from django_taskq.admin.schedule_form import ScheduleForm
 from django_taskq.admin.schedule_pages import SchedulePages
 from django_taskq.admin.schedule_preview import is_preview, show_preview
-from django_taskq.admin.workers import may_see_jobs
 from django_taskq.exceptions import InvalidSchedule
 from django_taskq.management.schedules import local, runs_of
 from django_taskq.models import Backfill, Job, Schedule, Tick
@@ -74,6 +74,9 @@ class ScheduleAdmin(SchedulePages):
     ordering = ("name",)
     show_facets = admin.ShowFacets.NEVER
     save_as = False
+
+    class Media:
+        css = {"all": ("django_taskq/taskq.css",)}
 
     # What is read and written.
 

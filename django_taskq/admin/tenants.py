@@ -25,8 +25,9 @@ class TenantAdmin(RuleAdmin):
     """Shows and edits the rows of tenants. A page reads the numbers of its own tenants alone."""
 
     list_display = (
-        "name_cell", "paused", "weight", "had", "share", "ready", "oldest", "waited", "scheduled",
-        "deferred", "running", "max_running", "rate", "max_rate", "served_by", "stolen", "switch",
+        "name_cell", "paused_cell", "switch", "weight", "had", "share", "ready", "oldest", "waited",
+        "scheduled", "deferred", "running", "max_running", "rate", "max_rate", "served_by",
+        "stolen",
     )  # fmt: skip
     edited = ("name", "paused", "weight", "max_running", "max_rate")
     words = TENANTS

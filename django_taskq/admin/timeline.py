@@ -31,7 +31,7 @@ def table_of(job: Job, tries: Sequence[Attempt]) -> SafeString:
     """Return what happened to a job, the first thing first."""
     events = sorted(_events(job, tries), key=lambda event: event.at)
     rows = (
-        (cells.moment(event.at), event.what, cells.span(event.took), cells.line(event.worker))
+        (cells.exact(event.at), event.what, cells.span(event.took), cells.line(event.worker))
         for event in events
     )
     head = (_("when"), _("what"), _("took"), _("worker"))

@@ -5,6 +5,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_taskq.admin import cells
+from django_taskq.admin.sightings import is_in_table, seen, tries_in
 from django_taskq.admin.timeline import between
 from django_taskq.models import Attempt, Job
 
@@ -19,6 +20,8 @@ def tries_of(job: Job) -> list[Attempt]:
     The job remembers them: its page shows them twice. One that was never claimed has none.
     """
     known: list[Attempt] | None = getattr(job, "_tries_of_page", None)
+    if known is None and not is_in_table(job):
+        known = tries_in(seen(job).record)
     if known is None and not job.attempt:
         known = []
     if known is None:

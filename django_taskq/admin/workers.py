@@ -23,7 +23,7 @@ from django.db.models import (
 )
 from django.db.models.fields import DurationField
 from django.db.models.functions import Cast, Coalesce, Concat, Now
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -33,6 +33,7 @@ from django.utils.translation import gettext_lazy as _
 from django_taskq.admin import cells, filters, places
 from django_taskq.admin.holdings import Holding, holdings_of
 from django_taskq.admin.live import LivePage
+from django_taskq.admin.live_workers import may_see_jobs, slots, worker_sections
 from django_taskq.admin.paging import CappedPaginator
 from django_taskq.admin.payloads import listed
 from django_taskq.admin.stopping import StopAction
@@ -66,7 +67,7 @@ class WorkerAdmin(StopAction, LivePage):
     """Shows workers, and asks them to stop. They enter and leave by themselves."""
 
     list_display = (
-        "worker_name", "backend", "host_name", "supervisor", "pid", "standing", "heartbeat",
+        "worker_name", "backend", "host_name", "supervisor", "process", "standing", "heartbeat",
         "progress", "memory_cell", "slots", "queues_cell", "tenants_cell", "running_now",
         "late_results",
     )  # fmt: skip
@@ -79,7 +80,7 @@ class WorkerAdmin(StopAction, LivePage):
     list_max_show_all = 0
     paginator = CappedPaginator
     fields = (
-        "worker_name", "given_name", "backend", "standing", "host_name", "supervisor", "pid",
+        "worker_name", "given_name", "backend", "standing", "host_name", "supervisor", "process",
         "slots", "queues_cell", "tenants_cell", "heartbeat", "progress", "memory_cell",
         "started_at", "beat_at", "progress_at", "expires_at", "lost_at", "stop_asked_at",
         "late_results", "running",
@@ -102,6 +103,15 @@ class WorkerAdmin(StopAction, LivePage):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WorkerList]:
         """Return the list that reads jobs for all its workers at once."""
         return WorkerList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, and below it the workers that are in no table."""
+        shown = dict(extra_context or {})
+        if request.method == "GET" and self.has_view_permission(request):
+            shown["sections"] = worker_sections(self.admin_site, request)
+        return super().changelist_view(request, shown)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -153,14 +163,15 @@ class WorkerAdmin(StopAction, LivePage):
         """Return the process that started the worker's own, on the same host."""
         return cells.NOTHING if worker.supervisor_pid is None else str(worker.supervisor_pid)
 
+    @admin.display(description=_("process"))
+    def process(self, worker: Worker) -> str:
+        """Return the number of the process that the worker is in."""
+        return str(worker.pid)
+
     @admin.display(description=_("runs at a time"))
     def slots(self, worker: Worker) -> str:
         """Return how many jobs the worker runs at a time."""
-        if worker.is_solo:
-            return gettext("solo: one suspect")
-        return gettext("%(threads)d in threads, %(async)d async") % {
-            "threads": worker.threads, "async": worker.async_concurrency,
-        }  # fmt: skip
+        return slots(worker)
 
     @admin.display(description=_("queues"))
     def queues_cell(self, worker: Worker) -> str:
@@ -269,11 +280,6 @@ class WorkerAdmin(StopAction, LivePage):
             args=(str(public_id),),
             current_app=self.admin_site.name,
         )
-
-
-def may_see_jobs(site: admin.AdminSite, request: HttpRequest) -> bool:
-    """Tell whether the reader may see jobs, so that a worker's page may show which it runs."""
-    return site.is_registered(Job) and site.get_model_admin(Job).has_view_permission(request)
 
 
 def _show_jobs(workers: Sequence[Any], database: str, most: int) -> None:

@@ -7,9 +7,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_taskq.admin import cells, payloads
+from django_taskq.admin.sightings import MOST_VALUES, Sighting
+from django_taskq.jobs.xcom import XComRecord
 from django_taskq.models import Job, XCom
 
-MOST_VALUES = 50
 LONGEST_VALUE = 2000
 
 _HEAD = '<th scope="col">{}</th>'
@@ -18,11 +19,19 @@ _ROW = '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><
 
 def table_of(job: Job) -> SafeString | str:
     """Return what the attempts of a job pushed, the last value first, as a table."""
-    if not job.attempt:
+    kept: list[XCom | XComRecord]
+    sighting: Sighting | None = getattr(job, "sighting", None)
+    if sighting is not None:
+        kept = list(sighting.values)
+    elif not job.attempt:
         # Nobody has run it, so that nobody has pushed anything.
-        return cells.NOTHING
-    rows = XCom._default_manager.using(job._state.db).filter(job_seq=job.pk).order_by("-pk")
-    kept = list(rows[: MOST_VALUES + 1])
+        kept = []
+    else:
+        rows = XCom._default_manager.using(job._state.db).filter(job_seq=job.pk).order_by("-pk")
+        kept = list(rows[: MOST_VALUES + 1])
+    silent = cells.line(" ".join(getattr(job, "silent", ())))
+    if not kept and silent != cells.NOTHING:
+        return silent
     if not kept:
         return cells.NOTHING
     names = (_("key"), _("value"), _("namespace"), _("attempt"), _("expires"))
@@ -36,7 +45,7 @@ def table_of(job: Job) -> SafeString | str:
     )
 
 
-def _cells_of(xcom: XCom) -> tuple[Any, ...]:
+def _cells_of(xcom: XCom | XComRecord) -> tuple[Any, ...]:
     return (
         cells.line(xcom.key),
         payloads.value_block(xcom.key, xcom.value, LONGEST_VALUE),

@@ -38,11 +38,15 @@ class Backlog(NamedTuple):
 
 
 class Backlogs(NamedTuple):
-    """The backlogs of one alias at a moment, by tenant, and who may work them off."""
+    """The backlogs of one alias at a moment, by tenant, and who may work them off.
+
+    Without `is_complete` what hands jobs out does not answer, as in Insights.
+    """
 
     now: datetime
     by_tenant: Mapping[str, Backlog]
     workers: tuple[WorkerRecord, ...] = ()
+    is_complete: bool = True
 
 
 def backlogs_of(insights: Insights, wanted: BacklogQuery) -> Backlogs:
@@ -55,7 +59,7 @@ def backlogs_of(insights: Insights, wanted: BacklogQuery) -> Backlogs:
     ]
     found = depths(lanes, lambda lane: lane.tenant)
     named = {name: Backlog(depth) for name, depth in found.items()}
-    return Backlogs(insights.now, named, insights.workers)
+    return Backlogs(insights.now, named, insights.workers, insights.is_complete)
 
 
 def share_out(budget: int, lanes: Sequence[object], least: int, most: int) -> int:

@@ -22,7 +22,7 @@ class WorkerInfo(NamedTuple):
 
 
 class WorkerRecord(NamedTuple):
-    """A worker as the store knows it."""
+    """A worker as the store knows it; None is what that has not been told."""
 
     id: str
     name: str
@@ -40,6 +40,8 @@ class WorkerRecord(NamedTuple):
     memory: int | None = None
     assignment: Assignment | None = None
     is_stop_asked: bool = False
+    threads: int | None = None
+    async_concurrency: int | None = None
 
     @property
     def stall(self) -> timedelta:

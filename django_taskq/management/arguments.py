@@ -105,7 +105,7 @@ def store_errors() -> Iterator[None]:
         databases = {database_of(alias) for alias in durable_aliases()}
         missing = explain_error(sorted(databases))
         raise CommandError(
-            missing or f"The store cannot do it: {told(error)}", returncode=CANNOT
+            str(missing or f"The store cannot do it: {told(error)}"), returncode=CANNOT
         ) from error
 
 

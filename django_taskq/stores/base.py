@@ -51,7 +51,7 @@ class Store(Figures, ABC):
     """Holds the jobs of one backend alias. Methods are safe to call from any thread.
 
     `is_local` says that the jobs live in this process, so that no verb waits for I/O, `has_rows`
-    that all jobs are rows, not only those that have ended.
+    that all jobs are rows, not only those that have ended, `has_worker_rows` that workers are.
     `is_transactional` says that an insert is part of the transaction in which it is made, on the
     database of the job rows; a store that is not takes a spec with an id that it has as done.
     `has_edges` says that jobs may wait for others, and so that there are pipelines.
@@ -63,6 +63,7 @@ class Store(Figures, ABC):
 
     is_local: ClassVar[bool] = False
     has_rows: ClassVar[bool] = False
+    has_worker_rows: ClassVar[bool] = False
     is_transactional: ClassVar[bool] = False
     has_edges: ClassVar[bool] = True
     rings_for_room: bool = False

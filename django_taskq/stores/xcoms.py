@@ -43,6 +43,13 @@ class XComs(ABC):
         """Return the value that counts under each key, the one pushed last first."""
 
     @abstractmethod
+    def of_job(self, job_id: str, limit: int) -> list[XComRecord]:
+        """Return what the attempts of a job pushed, the last one first, also what nobody reads.
+
+        What was pushed for a job that is gone may be left out.
+        """
+
+    @abstractmethod
     def namespaces(self, tenant: str) -> list[str]:
         """Return the names of the namespaces that have values, sorted."""
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cache
 from html.parser import HTMLParser
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -13,14 +14,15 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone, translation
 
-from django_taskq import control, models, rulings
+from django_taskq import control, get_job, models, rulings
 from django_taskq.admin import cells
 from django_taskq.jobs.durations import lasting
 from django_taskq.jobs.states import Failure
 from django_taskq.models import Queue, Schedule, Tenant
 from django_taskq.stores.base import Store
 from tests.admin.pages import LIST, SignIn, rows, told
-from tests.app import tasks
+from tests.app import gates, tasks
+from tests.deadlines import wait_until
 from tests.management.calls import call
 from tests.running import run_due
 from tests.stores.jobs import WORKER, claim_one, join
@@ -93,9 +95,9 @@ class Reader(HTMLParser):
             self.texts.append(data)
 
 
-def read_page(page: Any) -> list[str]:
+def read_page(page: Any, *, status: int = 200) -> list[str]:
     """Return what a page tells, in pieces without needless blanks; its HTML is good."""
-    assert page.status_code == 200
+    assert page.status_code == status
     reader = Reader()
     reader.feed(page.content.decode())
     assert not reader.wrong
@@ -196,6 +198,48 @@ def test_in_english_the_same_search_finds_them(reader: Client, store: Store) -> 
     assert [address for address, texts in found.items() if len(texts) < 2] == []
 
 
+def test_a_job_in_no_table_and_the_worker_that_holds_it_are_shown_in_german(
+    reader: Client, store: Store
+) -> None:
+    gate = uuid4().hex
+    held = tasks.hold.using(backend="threads").enqueue(gate)
+    waiting = tasks.echo.using(backend="threads", depends_on=[held]).enqueue(1)
+    try:
+        wait_until(lambda: get_job(held).state == "RUNNING", what="the job to run")
+        for address in (f"{LIST}{waiting.id}/change/", f"{APP}worker/", f"{APP}worker/live/"):
+            with translation.override("de"):
+                texts = read_page(reader.get(address))
+            assert left_in_english(texts) == [], address
+            assert left_in_english(read_page(reader.get(address))) != [], address
+            if waiting.id in address:
+                told_why = next(text for text in texts if "tests.app.tasks.hold" in text)
+                assert told_why.startswith("Er wartet auf"), told_why
+    finally:
+        gates.open_gate(gate)
+
+
+@pytest.mark.parametrize("wanted", ["01a22329-a86c-7f85-95eb-9687a4b0fc90", "17"])
+def test_a_job_that_is_not_there_is_told_of_in_german(reader: Client, wanted: str) -> None:
+    with translation.override("de"):
+        page = reader.get(f"{LIST}{wanted}/change/")
+        assert left_in_english(read_page(page, status=404)) == []
+    assert "Einen solchen Job gibt es nicht" in page.content.decode()
+
+
+def test_a_store_that_gives_no_answer_is_told_of_in_german(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("the wire is cut")
+
+    monkeypatch.setattr(control.store_of("threads"), "history", refuse)
+    with translation.override("de"):
+        page = reader.get(f"{LIST}01a22329-a86c-7f85-95eb-9687a4b0fc90/change/")
+        texts = read_page(page, status=404)
+    assert left_in_english(texts) == []
+    assert any("the wire is cut" in text and "Dort kann der Job sein." in text for text in texts)
+
+
 def test_questions_and_answers_of_actions_are_german(reader: Client, store: Store) -> None:
     left = {}
     for model, action, data in ACTIONS:
@@ -221,8 +265,10 @@ def test_a_date_has_the_german_format(reader: Client, store: Store) -> None:
     job = rows("default").earliest("seq")
     with translation.override("de"):
         page = reader.get(f"{LIST}{job.public_id}/change/")
-        assert cells.moment(job.enqueued_at) in page.content.decode()
-        assert re.search(r"\d{1,2}\. [A-ZÄÖÜ]\w+ \d{4} \d{2}:\d{2}", page.content.decode())
+        assert cells.exact(job.enqueued_at) in page.content.decode()
+        assert re.search(
+            r"\d{1,2}\. [A-ZÄÖÜ]\w+ \d{4}, \d\d:\d\d:\d\d,\d{3}<", page.content.decode()
+        )
 
 
 def test_what_the_log_keeps_stays_english(reader: Client, store: Store) -> None:

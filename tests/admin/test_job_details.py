@@ -1,7 +1,10 @@
 """What a job's page tells beside its payload: its times, its neighbours, other lists."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from django_taskq.admin import cells
 from tests.admin.pages import LIST, SignIn, rows
 from tests.app import tasks
 from tests.running import run_due
@@ -48,3 +51,8 @@ def test_a_job_leads_to_the_lists_of_its_like(sign_in: SignIn, alias: str) -> No
     assert f'href="{LIST}?tenant=a%26b"' in page
     assert f'href="{LIST}?task=tests.app.tasks.echo"' in page
     assert f'href="{LIST}?about=app.thing%3A5"' in page
+
+
+def test_a_timeline_tells_the_millisecond() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, 67_800, tzinfo=UTC)
+    assert cells.exact(at) == "Jan. 2, 2026, 03:04:05.067"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.db.backends.utils import CursorWrapper
 from django.test import Client, override_settings
@@ -116,10 +117,14 @@ def test_each_span_has_steps_of_its_own_and_a_table_beside_each_chart(
 
 def test_jobs_of_a_pool_in_this_process_are_shown(sign_in: SignIn) -> None:
     tasks.nothing.using(backend="threads").enqueue()
-    page = sign_in("view_job").get(PAGE, {"backend": "threads"})
+    client = sign_in("view_job")
+    page = client.get(PAGE, {"backend": "threads"})
     assert "(of this process alone)" in text_of(page)
     (row,) = [row for row in page.context["live"] if row["alias"] == "threads"]
     assert {depth["link"] for depth in row["depths"]} == {""}
+    User.objects.update(is_superuser=True)
+    (row,) = [row for row in client.get(PAGE).context["live"] if row["alias"] == "threads"]
+    assert {depth["link"] for depth in row["depths"]} == {"/admin/django_taskq/worker/live/"}
 
 
 def test_jobs_in_redis_are_shown(sign_in: SignIn) -> None:

@@ -94,6 +94,8 @@ def test_a_list_shows_what_operators_say_with_what_waits_and_runs(
     client = sign_in("view_tenant", "view_queue")
     for url, name, others in ((TENANTS, "acme", {"idle": 0}), (QUEUES, "mail", {})):
         page = client.get(on(alias, url))
+        paused = {"idle": '<span class="taskq-badge taskq-warn">paused</span>'} if others else {}
+        assert cells(page, "paused_cell") == {name: "-", **paused}
         numbers = {"ready": 2, "scheduled": 1, "deferred": 1, "running": 1}
         for column, number in numbers.items():
             assert cells(page, column) == {name: number, **others}

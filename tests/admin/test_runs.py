@@ -64,6 +64,15 @@ def test_a_run_is_drawn_without_a_script_and_with_links(sign_in: SignIn, alias: 
     assert "Retry what failed" not in text
 
 
+def test_a_run_that_is_over_has_no_button_that_would_change_nothing(
+    sign_in: SignIn, alias: str
+) -> None:
+    failed = failed_run(alias)
+    text = sign_in("*").get(f"{LIST}{failed.id}/change/").content.decode()
+    assert "Retry what failed" in text
+    assert "Cancel the run" not in text
+
+
 def test_the_page_of_a_job_leads_to_its_run(sign_in: SignIn, alias: str) -> None:
     made = failed_run(alias)
     made.refresh()

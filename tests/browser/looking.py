@@ -19,13 +19,13 @@ MAIN = {
     for page in (
         "", "job/", "job/*/change/", "job/failures/", "job/overview/", "queue/",
         "queue/*/change/", "run/", "run/*/change/", "schedule/", "schedule/*/change/", "tenant/",
-        "worker/", "worker/*/change/",
+        "worker/", "worker/*/change/", "worker/live/",
     )
 }  # fmt: skip
 
 # Also those of drawings, whose `href` is no text.
 LINKS = """[...document.querySelectorAll("body a[href], body form[action]")].map(
-    each => new URL(each.getAttribute("href") || each.getAttribute("action"), document.URL).href)
+    each => new URL(each.getAttribute("href") ?? each.getAttribute("action"), document.URL).href)
 """
 OVERFLOW = """() => {
     const width = document.documentElement.clientWidth;

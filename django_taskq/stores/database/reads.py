@@ -205,4 +205,6 @@ def worker_of(worker: Worker, now: Any, running: int) -> WorkerRecord:
         memory=worker.memory,
         assignment=read_assignment(worker.tenants),
         is_stop_asked=worker.stop_asked_at is not None,
+        threads=worker.threads,
+        async_concurrency=worker.async_concurrency,
     )

@@ -69,6 +69,7 @@ class DatabaseStore(Store):
 
     is_transactional: ClassVar[bool] = True
     has_rows: ClassVar[bool] = True
+    has_worker_rows: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -112,6 +112,12 @@ class DatabaseXComs(XComs):
         rows = self._rows().filter(pk__in=newest).order_by("-pk").values_list(*_COLUMNS)
         return [_record_of(row) for row in rows[: wanted.limit]]
 
+    def of_job(self, job_id: str, limit: int) -> list[XComRecord]:
+        """Return what the attempts of a job pushed, the last one first."""
+        job = self.place.jobs().filter(public_id=UUID(job_id)).values("pk")
+        rows = self._rows().filter(job_seq__in=job).order_by("-pk").values_list(*_COLUMNS)
+        return [_record_of(row) for row in rows[:limit]]
+
     def namespaces(self, tenant: str) -> list[str]:
         """Return the names of the namespaces that have values."""
         found = self._readable().filter(tenant=tenant).order_by()

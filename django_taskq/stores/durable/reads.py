@@ -128,7 +128,8 @@ class Reads:
             tenant, queue = job.spec.tenant, job.spec.queue
             if tenant in by_tenant and wanted.queue in (None, queue):
                 by_tenant[tenant] = _with_begun(by_tenant[tenant], job.state)
-        return told._replace(by_tenant=by_tenant, workers=() if line is None else line.workers)
+        workers = () if line is None else line.workers
+        return told._replace(by_tenant=by_tenant, workers=workers, is_complete=line is not None)
 
     def outlook(self, id: str) -> Outlook | None:
         """Return what stands between a job and its start."""

@@ -28,6 +28,10 @@ class DurableXComs(XComs):
         """Return the value that counts under each key, the one pushed last first."""
         return self._rows.find(wanted)
 
+    def of_job(self, job_id: str, limit: int) -> list[XComRecord]:
+        """Return what the attempts of a job pushed, the last one first."""
+        return self._rows.of_job(job_id, limit)
+
     def namespaces(self, tenant: str) -> list[str]:
         """Return the names of the namespaces that have values."""
         return self._rows.namespaces(tenant)

@@ -66,7 +66,7 @@ class Roll:
             info.id, info.name, info.host, info.pid, info.queues,
             member.joined_at, member.beat_at, member.expires_at, member.expires_at >= now, running,
             info.is_solo, info.supervisor_pid, member.progress_at, member.memory,
-            info.assignment,
+            info.assignment, threads=info.threads, async_concurrency=info.async_concurrency,
         )  # fmt: skip
 
     def ids(self) -> tuple[str, ...]:

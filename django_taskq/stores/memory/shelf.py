@@ -90,6 +90,11 @@ class Shelf:
             if kept is not None:
                 yield kept
 
+    def of_job(self, job: MemoryJob) -> list[Kept]:
+        """Return what the attempts of a job pushed, the last one first."""
+        found = self._by_job.get(job.seq, ())
+        return sorted(found, key=lambda kept: kept.number, reverse=True)
+
     def delete(self, space: Space, keys: Sequence[str] | None) -> int:
         """Delete what is under some keys, or in a namespace."""
         under = self.spaces.get(space, {})

@@ -63,6 +63,13 @@ class MemoryXComs(XComs):
         found.sort(key=lambda kept: kept.number, reverse=True)
         return [_record_of(kept) for kept in found[: wanted.limit]]
 
+    def of_job(self, job_id: str, limit: int) -> list[XComRecord]:
+        """Return what the attempts of a job pushed, the last one first."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            found = [] if job is None else self._shelf.of_job(job)
+        return [_record_of(kept) for kept in found[:limit]]
+
     def namespaces(self, tenant: str) -> list[str]:
         """Return the names of the namespaces that have values."""
         return sorted({record.namespace for record in self.find(XComFilter(tenant))})

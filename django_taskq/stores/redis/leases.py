@@ -147,6 +147,8 @@ def worker_of(told: Sequence[Any], now: datetime) -> WorkerRecord:
         memory=int(memory) if memory else None,
         assignment=read_assignment(known.get("assignment")),
         is_stop_asked=bool(stop),
+        threads=known.get("threads"),
+        async_concurrency=known.get("async_concurrency"),
     )
 
 

@@ -15,6 +15,8 @@ CHUNK = 250
 WITH_VALUES = 50
 # What one push sends at a time; a single value may be longer.
 MOST_BYTES = 1_000_000
+# What of a value its record tells, in the order in which the scripts do.
+_FIELDS = ("key", "pushed", "expires", "job", "attempt", "by", "value")
 
 
 class RedisXComs(XComs):
@@ -66,6 +68,17 @@ class RedisXComs(XComs):
         ]
         found.sort(key=lambda pair: pair[0], reverse=True)
         return [record for _, record in found[: wanted.limit]]
+
+    def of_job(self, job_id: str, limit: int) -> list[XComRecord]:
+        """Return what the attempts of a job pushed, the last one first."""
+        client, keys = self._scripts.client(), self._scripts.keys
+        numbers = sorted(map(int, client.hvals(keys.name("pushed:", job_id))), reverse=True)
+        pipeline = client.pipeline(transaction=False)
+        for number in numbers[:limit]:
+            pipeline.hmget(keys.name("xcom:", str(number)), "space", *_FIELDS)
+        # One that was evicted, or deleted meanwhile, is not there any more.
+        told = [fields for fields in pipeline.execute() if fields[0] is not None]
+        return [_record_of(*read_space(space), fields) for space, *fields in told]
 
     def namespaces(self, tenant: str) -> list[str]:
         """Return the names of the namespaces that have values."""

@@ -17,7 +17,8 @@ ID_VERBS = frozenset(
     {"get", "history", "holders", "requeue", "delete", "cancel", "retry", "run_now"}
 )
 XCOM_VERBS = {
-    f"xcom {verb}": verb for verb in ("push", "pull", "find", "namespaces", "keys", "delete")
+    f"xcom {verb}": verb
+    for verb in ("push", "pull", "find", "of_job", "namespaces", "keys", "delete")
 }
 
 

@@ -32,6 +32,11 @@ class ParentXComs(XComs):
         """Return the value that counts under each key."""
         return [codec.xcom_records.read(item) for item in self._ask("xcom find", [wanted])]
 
+    def of_job(self, job_id: str, limit: int) -> list[XComRecord]:
+        """Return what the attempts of a job pushed, the last one first."""
+        told = self._ask("xcom of_job", [job_id, limit])
+        return [codec.xcom_records.read(item) for item in told]
+
     def namespaces(self, tenant: str) -> list[str]:
         """Return the names of the namespaces that have values."""
         return list(self._ask("xcom namespaces", [tenant]))

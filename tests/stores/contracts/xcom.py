@@ -238,6 +238,26 @@ class XComs:
         assert frozen.xcoms.find(XComFilter("", "run")) == []
         assert len(frozen.xcoms.find(XComFilter(limit=1))) == 1
 
+    def test_what_a_job_pushed_is_told_the_last_value_first(self, store: Store) -> None:
+        join(store)
+        ours, other = start(store), start(store)
+        push(store, '"other"', other)
+        push(store, "1", ours, key="a", namespace="run")
+        push(store, "2", ours, key="b")
+        push(store, "3", key="a")
+        told = store.xcoms.of_job(ours.id, 50)
+        assert [(each.key, each.value, each.namespace) for each in told] == [
+            ("b", "2", "default"), ("a", "1", "run"),
+        ]  # fmt: skip
+        assert {(each.job_id, each.attempt, each.pushed_by) for each in told} == {
+            (ours.id, 1, "step")
+        }
+        assert store.xcoms.of_job(ours.id, 1) == told[:1]
+        finish(store, success(ours))
+        store.archive(10)
+        assert store.xcoms.of_job(ours.id, 50) == told
+        assert store.xcoms.of_job(new_id(), 50) == []
+
     def test_delete_takes_keys_of_one_namespace(self, store: Store) -> None:
         for key in ("a", "b", "c"):
             push(store, "1", key=key)
