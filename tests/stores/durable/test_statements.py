@@ -10,6 +10,7 @@ from django_taskq.jobs.states import State
 from django_taskq.models import Job
 from django_taskq.stores.pairing import Hold
 from tests.stores.contracts.depending import insert_after
+from tests.stores.database.statements import plan_of, recorded, run
 from tests.stores.jobs import WORKER, claim_one, finish, insert, join, now_of, state, success
 from tests.stores.places import DurablePlace, places_with_both
 
@@ -63,4 +64,31 @@ def test_an_attempt_is_marked_where_its_row_knows_of_none_as_high(place: Durable
     unnamed = rows.get(seq=by_id[ids[3]])
     assert unnamed.worker_id is None
     assert unnamed.claimed_at is not None
+    store.close()
+
+
+_FILL = (
+    "INSERT INTO taskq_job (public_id, backend, task, queue, tenant, args, kwargs, state,"
+    " priority, band, rank, enqueued_at) "
+    "SELECT gen_random_uuid(), %s, 'tests.app.tasks.noop', 'default', '', '[]', '{}',"
+    " 'READY', 0, 1, 0, now() FROM generate_series(1, 10000) RETURNING seq"
+)
+
+
+@pytest.mark.django_db(transaction=True, databases=["postgresql"])
+def test_a_mark_on_a_table_that_just_grew_looks_its_rows_up_by_their_keys() -> None:
+    database = "postgresql"
+    store: Any = DurablePlace(database).open()
+    seqs = [seq for (seq,) in run(database, _FILL, [store.alias])][:500]
+    run(database, "DELETE FROM pg_statistic WHERE starelid = 'taskq_job'::regclass")
+    at = now_of(store)
+    holds = [Hold(seq, "", State.RUNNING, 1, WORKER, at) for seq in seqs]
+    with recorded(database) as statements:
+        store.rows.mark(holds)
+    (marking,) = [each for each in statements if "'RUNNING'" in each[0]]
+    plan = plan_of(database, marking)
+    assert "taskq_job_pkey" in plan, plan
+    assert "Join Filter" not in plan, plan
+    rows = Job.objects.using(database).filter(backend=store.alias, state=State.RUNNING)
+    assert rows.count() == len(seqs)
     store.close()
