@@ -6,6 +6,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
+from django_taskq.jobs.outcome import Outcome, Verdict
 from django_taskq.jobs.states import State
 from django_taskq.models import Job
 from django_taskq.stores.pairing import Hold
@@ -76,19 +77,24 @@ _FILL = (
 
 
 @pytest.mark.django_db(transaction=True, databases=["postgresql"])
-def test_a_mark_on_a_table_that_just_grew_looks_its_rows_up_by_their_keys() -> None:
+@pytest.mark.parametrize("verb", ["mark", "succeed"])
+def test_a_batch_on_a_table_that_just_grew_is_compared_with_no_row_but_its_own(verb: str) -> None:
     database = "postgresql"
     store: Any = DurablePlace(database).open()
     seqs = [seq for (seq,) in run(database, _FILL, [store.alias])][:500]
     run(database, "DELETE FROM pg_statistic WHERE starelid = 'taskq_job'::regclass")
     at = now_of(store)
-    holds = [Hold(seq, "", State.RUNNING, 1, WORKER, at) for seq in seqs]
     with recorded(database) as statements:
-        store.rows.mark(holds)
-    (marking,) = [each for each in statements if "'RUNNING'" in each[0]]
-    plan = plan_of(database, marking)
-    assert "taskq_job_pkey" in plan, plan
+        if verb == "mark":
+            store.rows.mark([Hold(seq, "", State.RUNNING, 1, WORKER, at) for seq in seqs])
+        else:
+            ended = [Outcome(seq, 1, Verdict.SUCCEEDED, started_at=at) for seq in seqs]
+            assert len(store.rows.succeed(WORKER, ended, dict.fromkeys(seqs, at))) == len(seqs)
+    (writing,) = [each for each in statements if "UPDATE taskq_job" in each[0]]
+    plan = plan_of(database, writing)
+    # Where rows are not found by a key or a hash, each is compared with all that is given.
     assert "Join Filter" not in plan, plan
-    rows = Job.objects.using(database).filter(backend=store.alias, state=State.RUNNING)
+    assert verb == "succeed" or "taskq_job_pkey" in plan, plan
+    rows = Job.objects.using(database).filter(backend=store.alias, attempt=1)
     assert rows.count() == len(seqs)
     store.close()
