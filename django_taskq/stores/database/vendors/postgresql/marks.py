@@ -13,7 +13,8 @@ from django_taskq.stores.pairing import Hold
 
 # Write successes that change nothing but the end of their job, of attempts that rows may not know
 # of. Those for which something waits are left out, by a scalar subquery: it is looked up in the
-# index row by row, whatever the planner thinks of the table.
+# index row by row, whatever the planner thinks of the table. All conditions stand in a COALESCE, of
+# which it thinks that it holds for half the rows: see below for what it does where it expects one.
 # Inputs: `given`, in the order of seq; worker; `epoch`, the condition that its claims count.
 # Result: seq and attempt of those that were written.
 _SUCCEED = """
@@ -28,24 +29,34 @@ SET
     finished_at = COALESCE(given.finished_at, {now})
 FROM {given}
 WHERE job.seq = given.seq
-    AND (
+    AND COALESCE((
         (job.attempt < given.attempt AND job.state IN ('READY', 'SCHEDULED', 'RUNNING') {epoch})
         OR (job.attempt = given.attempt AND job.state = 'RUNNING' AND job.worker_id = %(worker)s)
-    )
-    AND (SELECT 1 FROM taskq_dependency WHERE upstream_id = job.seq LIMIT 1) IS NULL
+    ) AND (SELECT 1 FROM taskq_dependency WHERE upstream_id = job.seq LIMIT 1) IS NULL, false)
 RETURNING job.seq, job.attempt
 """
-# Write attempts into rows that do not know of them. Inputs: `given`, in the order of seq; worker;
-# `epoch`, the condition that its claims count.
+
+# Write attempts into rows that do not know of them. They are looked up and locked one by one, by
+# their keys: as long as the table is not analysed, the planner takes its rows that match all this
+# for one, and would read all there are and compare each with everything given.
+# Inputs: `given`, in the order of seq; worker; `epoch`, the condition that its claims count.
 _MARK = """
+WITH held AS MATERIALIZED (
+    SELECT own.seq, given.attempt, given.claimed_at
+    FROM {given} CROSS JOIN LATERAL (
+        SELECT seq FROM taskq_job AS job
+        WHERE job.seq = given.seq AND job.backend = %(backend)s AND job.attempt < given.attempt
+            AND job.state IN ('READY', 'SCHEDULED', 'RUNNING') {epoch}
+        FOR NO KEY UPDATE
+    ) AS own
+)
 UPDATE taskq_job AS job
 SET
-    state = 'RUNNING', attempt = given.attempt, worker_id = %(worker)s,
-    claimed_at = COALESCE(given.claimed_at, {now}),
+    state = 'RUNNING', attempt = held.attempt, worker_id = %(worker)s,
+    claimed_at = COALESCE(held.claimed_at, {now}),
     due_at = NULL, is_parked = false, parked_for = NULL
-FROM {given}
-WHERE job.seq = given.seq AND job.backend = %(backend)s AND job.attempt < given.attempt
-    AND job.state IN ('READY', 'SCHEDULED', 'RUNNING') {epoch}
+FROM held
+WHERE job.seq = held.seq
 """
 _MARKED = {"seq": "bigint", "attempt": "integer", "claimed_at": "timestamptz"}
 _TYPES = {
