@@ -51,11 +51,14 @@ class Journal:
 
     def events(self, *kinds: str) -> list[Event]:
         """Return what every process has written so far, in the order of time."""
+        # One file is read after the other: what is younger would stand there without what came
+        # before it in another process.
+        until = monotonic()
         events = [
             Event(*json.loads(line)) for complete in self._files() for line in complete.splitlines()
         ]
         return sorted(
-            (event for event in events if not kinds or event.kind in kinds),
+            (e for e in events if e.at <= until and (not kinds or e.kind in kinds)),
             key=lambda event: event.at,
         )
 

@@ -22,9 +22,9 @@ def test_kill_9_during_2000_jobs_loses_none_and_they_run_again_after_the_lease(
 ) -> None:
     stage.use(LEASE=LEASE)
     victim = workers.start_working("--threads", "4")
+    workers.start_working("--threads", "4")
     stage.enqueue_acked(tasks.work, [(0.01,)] * 2000)
     stage.wait_started(100)
-    workers.start_working("--threads", "4")
 
     victim.freeze_holding(stage)
     victim.kill()

@@ -71,7 +71,7 @@ def test_depths_and_counts_are_observed_as_on_the_page_for_prometheus(
     def counted() -> Points | None:
         points = collected.points()
         ended = [
-            value(points["taskq.attempts"], backend=alias, queue="mail", outcome=outcome)
+            value(points.get("taskq.attempts", []), backend=alias, queue="mail", outcome=outcome)
             for outcome in ("successful", "failed")
         ]
         return points if ended == [1, 1] else None

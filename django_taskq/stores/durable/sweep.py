@@ -77,6 +77,9 @@ class Sweep:
         # Up to where the newest rows were looked at, and what was the newest at the last look.
         self._looked: int | None = None
         self._last = 0
+        # What was the newest row as the look at everything began: whoever has stored newer ones is
+        # about to hand them over, and the looks at the newest rows see whether it was done.
+        self._until: int | None = None
         self._room: Room | None = None
         self._handed_over = 0
         self._is_left = False
@@ -91,7 +94,7 @@ class Sweep:
         turn = self._epoch.keep(lambda: self._line.take_turn(self._token, self._come, BEGIN))
         self._come = None
         if not turn.is_taken:
-            self._looked, self._is_empty = None, False
+            self._looked, self._until, self._is_empty = None, None, False
             self._look_at = now + LOOK_EVERY
             return LOOK_EVERY
         # Where all has been lost the newest rows come with the others.
@@ -139,7 +142,9 @@ class Sweep:
     def _look_at_page(self, come: str, beside: Beside) -> tuple[str, float]:
         """Return how far that comes, "" for the end, and how long to pause."""
         name, after = json.loads(come)
-        mended, behind = self._look_along(name, after, beside)
+        if self._until is None or come == BEGIN:
+            self._until = self._walks.last()
+        mended, behind = self._look_along(name, after, self._until, beside)
         self._handed_over += mended.handed
         if mended.handed and mended.is_left:
             # The same page once more: there may be room for more of it.
@@ -156,18 +161,20 @@ class Sweep:
                 "Handed over %s of %r again that Redis did not know of.",
                 counted(self._handed_over, "job"), self._alias,
             )  # fmt: skip
-        self._handed_over, self._is_empty = 0, False
+        self._handed_over, self._until, self._is_empty = 0, None, False
         if not self._is_left:
             return 0.0
         self._is_left = False
         self._line.ask_for_all()
         return REST
 
-    def _look_along(self, name: str, after: Behind, beside: Beside) -> tuple[Mended, Behind]:
+    def _look_along(
+        self, name: str, after: Behind, until: int, beside: Beside
+    ) -> tuple[Mended, Behind]:
         if name != "line":
             page = self._walks.page(name, after, PAGE)
             # One that was given another place meanwhile is met again.
-            rows = [row for row in page.rows if row.seq not in beside.going]
+            rows = [row for row in page.rows if row.seq <= until and row.seq not in beside.going]
             return self._mend(rows, beside.give), page.after
         known = self._line.known(int(after[0]) if after else 0, PAGE)
         over = sorted(set(known) - self._walks.handed(known)) if known else []

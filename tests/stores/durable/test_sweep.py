@@ -213,6 +213,24 @@ def _in_redis(store: Any) -> list[int]:
     return found
 
 
+def test_a_refill_leaves_jobs_alone_that_are_stored_and_about_to_be_handed_over(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "PAGE", 3)
+    monkeypatch.setattr(sweeping, "STRETCH", 0.0)
+    insert_many(store, 5)
+    flush(store)
+    store.epoch.restore()
+    store.sweep()
+    # As of one who has committed, and whose hand-over is on its way.
+    store.rows.insert([spec()])
+    sweep(store)
+    assert len(_in_redis(store)) == 5, "handed over twice it would run twice"
+    sweep_newest(store)
+    sweep_newest(store)
+    assert len(_in_redis(store)) == 6, "whoever stored it has died"
+
+
 def test_a_refill_says_when_it_is_done(store: Any, caplog: pytest.LogCaptureFixture) -> None:
     insert_many(store, 4)
     flush(store)
