@@ -6,7 +6,8 @@ from typing import NamedTuple
 from django.apps import apps
 from django.db import Error, connections
 from django.db.models import Model
-from django.utils.translation import gettext_noop
+
+from django_taskq.jobs.wording import gettext_noop
 
 # Commands print it as it is, pages translate it.
 LACKS = gettext_noop(

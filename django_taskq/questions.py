@@ -8,9 +8,10 @@ from time import monotonic
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 
 from django_taskq.control import database_of, store_of
+from django_taskq.jobs.wording import gettext_noop
 from django_taskq.missing_tables import LACKS, explain_error
 from django_taskq.stores.base import Store
 from django_taskq.worker.connections import drop_connections

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from django.utils.translation import gettext_noop
-
 from django_taskq.jobs.origin import TriggerRule
 from django_taskq.jobs.trigger import Standing
+from django_taskq.jobs.wording import gettext_noop
 
 CANCELED_RUNNING = "The job was canceled while it ran."
 CANCELED_WAITING = "The job was canceled before it ran."

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 
 from django_taskq.jobs import payload
+from django_taskq.jobs.wording import gettext_noop
 
 # Reserved in `ctx`; nobody sees it in `job.ctx`.
 KEY = "_unloadable_since"
