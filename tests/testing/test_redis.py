@@ -26,6 +26,12 @@ def in_rows() -> Any:
     return tasks.echo.using(backend=PAIR)
 
 
+def keys() -> list[bytes]:
+    """Return the keys of this process's tests: others share the Redis."""
+    prefix = ENTRIES[REDIS]["OPTIONS"]["PREFIX"]
+    return sorted(redis_client().scan_iter(f"{{{prefix}[-:]*"))
+
+
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "postgresql"])
 
 
@@ -49,12 +55,12 @@ def test_durable_jobs_are_plain_rows_of_which_redis_hears_nothing() -> None:
 @pytest.mark.parametrize("is_inline", [True, False])
 def test_others_begin_without_a_job_and_leave_none(is_inline: bool) -> None:
     outside = in_redis().enqueue("of somebody else")
-    before = sorted(redis_client().scan_iter())
+    before = keys()
     with under_test(is_inline=is_inline) as taskq:
         assert results(in_redis()) == []
         in_redis().enqueue("of the test")
         taskq.run_jobs(REDIS)
         assert [each.return_value for each in results(in_redis())] == ["of the test"]
-        assert sorted(redis_client().scan_iter()) != before
-    assert sorted(redis_client().scan_iter()) == before
+        assert keys() != before
+    assert keys() == before
     assert enqueued(in_redis()) == [outside]
