@@ -12,17 +12,15 @@ from django.tasks import TaskResult, task_backends
 from django.tasks.base import DEFAULT_TASK_BACKEND_ALIAS
 from django.tasks.exceptions import InvalidTaskBackend, TaskResultDoesNotExist
 
-from django_taskq.exceptions import JobStateError, JobUnloadable, WaitTimeout
+from django_taskq.exceptions import JobStateError, WaitTimeout
+from django_taskq.explaining import explained
 from django_taskq.jobs.amendment import Amendment, check_priority
 from django_taskq.jobs.change import UNSEEN, Change
 from django_taskq.jobs.durations import seconds_to_wait
-from django_taskq.jobs.explanation import explain
 from django_taskq.jobs.filters import JobFilter
 from django_taskq.jobs.ids import parse_id
-from django_taskq.jobs.outlook import Outlook
 from django_taskq.jobs.record import JobRecord
 from django_taskq.jobs.states import ENDED, State
-from django_taskq.loading import load_task
 from django_taskq.results import result_of
 from django_taskq.signals import job_canceled
 from django_taskq.stores.base import Store
@@ -67,21 +65,6 @@ def why(result_or_id: Job, backend: str = DEFAULT_TASK_BACKEND_ALIAS) -> str:
     if outlook is None:
         raise TaskResultDoesNotExist(id)
     return explained(outlook)
-
-
-def explained(outlook: Outlook) -> str:
-    """Return in one sentence, of what a store told of a job, why that is not running."""
-    return explain(outlook, _load_error(outlook.record))
-
-
-def _load_error(record: JobRecord) -> str | None:
-    """Return what keeps this process from importing the task of a job that may start."""
-    if record.state == State.READY:
-        try:
-            load_task(record.task)
-        except JobUnloadable as error:
-            return str(error)
-    return None
 
 
 @overload

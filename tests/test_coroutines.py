@@ -18,7 +18,7 @@ from django_taskq import (
     chain,
 )
 from django_taskq.pipelines import aget_run
-from tests.aliases import ON_BOTH, ON_REDIS, alias_fixture
+from tests.aliases import EVERY_ALIAS, ON_BOTH, ON_REDIS, alias_fixture
 from tests.app import tasks
 from tests.running import run_due
 
@@ -43,9 +43,9 @@ def test_a_job_is_looked_at_canceled_retried_and_copied(alias: str) -> None:
     on_an_event_loop(test)
 
 
+# Redis alone has no pipelines.
+@pytest.mark.parametrize("alias", [*EVERY_ALIAS, ON_BOTH], indirect=True)
 def test_a_run_is_followed_from_an_event_loop(alias: str) -> None:
-    if alias == "redis":
-        pytest.skip("Redis alone has no pipelines.")
     made = []
 
     async def enqueue() -> None:

@@ -16,6 +16,7 @@ from django_taskq.admin import wanted as names
 from django_taskq.admin.payloads import listed
 from django_taskq.admin.sightings import is_in_table, seen
 from django_taskq.admin.tries import MOST_TRIES, tries_of
+from django_taskq.explaining import explained
 from django_taskq.jobs.limits import words_of
 from django_taskq.jobs.states import ENDED
 from django_taskq.models import Job
@@ -76,7 +77,7 @@ class JobDetails(admin.ModelAdmin):
             return cells.NOTHING
         if not is_in_table(job):
             outlook = seen(job).outlook
-            told = None if outlook is None else control.explained(outlook)
+            told = None if outlook is None else explained(outlook)
             return cells.line(told, LONGEST_REASON)
         try:
             return cells.line(control.why(str(job.public_id), job.backend), LONGEST_REASON)

@@ -5,8 +5,6 @@ One worker in this process works off the same jobs, once handed out by PostgreSQ
 per job, from claim to end.
 """
 
-import os
-import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +13,8 @@ from statistics import median
 from time import monotonic, process_time
 from typing import Any
 
-from tests.redis_alias import PAIR, REDIS_VARIABLE
+from tests.benchmarks.apart import run_apart
+from tests.redis_alias import PAIR
 
 DATABASE = "postgresql"
 ALIASES = (DATABASE, PAIR)
@@ -38,29 +37,6 @@ class Counter:
         """Count a statement."""
         self.count += 1
         return execute(*arguments)
-
-
-def main() -> None:
-    """Make a database, measure in it, print."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    os.environ[REDIS_VARIABLE] = "1"
-    import django
-
-    django.setup()
-    from django.test.utils import setup_databases, teardown_databases
-
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    made = setup_databases(0, interactive=False, aliases=["default", DATABASE])
-    try:
-        for line in measure(jobs, rounds):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-    finally:
-        from django.db import connections
-
-        connections.close_all()
-        teardown_databases(made, 0)
 
 
 def measure(jobs: int, rounds: int) -> Iterator[str]:
@@ -144,4 +120,4 @@ def counting() -> Iterator[Counter]:
 
 
 if __name__ == "__main__":
-    main()
+    run_apart(measure, DATABASE, jobs=50_000)

@@ -1,4 +1,4 @@
-"""Measure a refill: ``python -m tests.benchmarks.refill [JOBS [ROUNDS [DATABASE]]]``.
+"""Measure a refill: ``python -m tests.benchmarks.refill [JOBS [ROUNDS]]``.
 
 Redis is flushed while so many jobs wait, and one process hands them over again. Told are the
 seconds until all are there, those until the first can be claimed, and the processor time of this
@@ -6,13 +6,13 @@ process, of Redis and of the session in PostgreSQL, in microseconds a job.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, process_time
 from typing import Any, NamedTuple
 
-from tests.redis_alias import PAIR, REDIS_VARIABLE
+from tests.benchmarks.apart import run_apart
+from tests.redis_alias import PAIR
 
 DATABASE = "postgresql"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -24,29 +24,6 @@ class Busy(NamedTuple):
     here: float
     redis: float
     database: float
-
-
-def main() -> None:
-    """Make a database, measure in it, print."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    os.environ[REDIS_VARIABLE] = "1"
-    import django
-
-    django.setup()
-    from django.test.utils import setup_databases, teardown_databases
-
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    made = setup_databases(0, interactive=False, aliases=["default", DATABASE])
-    try:
-        for line in measure(jobs, rounds):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-    finally:
-        from django.db import connections
-
-        connections.close_all()
-        teardown_databases(made, 0)
 
 
 def measure(jobs: int, rounds: int) -> Iterator[str]:
@@ -111,4 +88,4 @@ def busy(store: Any) -> Busy:
 
 
 if __name__ == "__main__":
-    main()
+    run_apart(measure, DATABASE, jobs=100_000)
